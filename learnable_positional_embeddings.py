@@ -4,11 +4,12 @@ A few words, their GloVe vectors, a table of positions that starts at zero, and 
 
     y_pred[i] = head(word_embeddings[i] + positional_embeddings[i])
 
-SGD on the mean squared error trains the table and the head together. Examples:
+SGD on the mean squared error trains the table and the head together, and the report measures
+what the table learned. Examples:
 
     python learnable_positional_embeddings.py
-    python learnable_positional_embeddings.py --words machine learning machine learning --epochs 500
-    python learnable_positional_embeddings.py --vectors my_vectors.txt.gz --words paris rome
+    python learnable_positional_embeddings.py --shuffle --epochs 500 --compare
+    python learnable_positional_embeddings.py --words machine learning machine learning --compare
 """
 # /// script
 # requires-python = ">=3.10"
@@ -28,12 +29,11 @@ import shutil
 import socket
 import sys
 import tempfile
-import textwrap
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stdout, suppress
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -42,12 +42,11 @@ PROGRAM = "learnable_positional_embeddings.py"
 WORDS = ["artificial", "intelligence", "machine", "learning"]
 GLOVE = "glove-wiki-gigaword-50"
 BUNDLED = f"{GLOVE} (the script's own copy)"
+SOURCES = "a gensim model, a file of GloVe or word2vec text, plain or .gz, or 'random'"
 FLOAT32_MAX = torch.finfo(torch.float32).max
 DOWNLOAD_TIMEOUT = 20.0  # seconds that a server may keep silent
 MAX_LINE = 2**20  # bytes; no row of vectors is longer, but a file that is not text can be
 MAX_ROWS, EDGE_ROWS = 40, 3  # print up to 40 positions, of more only the first and last 3
-
-T = TypeVar("T")
 
 
 class InputError(Exception):
@@ -60,20 +59,30 @@ class InputError(Exception):
 def load_word_embeddings(words: Sequence[str], source: str | None = None) -> Tensor:
     """Return the pretrained vectors of `words`: float32, shape (n, d), one row a word, in order.
 
-    `source` is the name of a gensim model or a file of GloVe or word2vec text, plain or .gz.
+    `source` is the name of a gensim model, a file of GloVe or word2vec text, plain or .gz, or
+    "random": a standard-normal vector for each different word (d = 50), from torch's generator.
     Without it the vectors are glove-wiki-gigaword-50 (d = 50; Pennington, Socher, Manning 2014):
     the script's own copy if that has all the words, else through gensim.
 
     Raises InputError if the vectors cannot be had, are damaged, or lack one of the words.
     """
     source = default_source(words) if source is None else source
+    if source == "random":
+        return torch.randn(len(set(words)), 50)[word_ids(words)]
     vectors = bundled_vectors() if source == BUNDLED else read_vectors(find_file(source), words)
     unknown = [word for word in dict.fromkeys(words) if word not in vectors]
     if unknown:
         lower = [word.lower() for word in unknown if word.lower() in vectors]
-        hint = f"; in lower case it has {some_of(lower)}" if lower else ""
-        raise InputError(f"{source} has no vector for {some_of(unknown)}{hint}")
-    return torch.tensor([vectors[word] for word in words])
+        hint = f"; in lower case it has {', '.join(map(repr, lower[:10]))}" if lower else ""
+        names = ", ".join(map(repr, unknown[:10])) + (" ..." if len(unknown) > 10 else "")
+        raise InputError(f"{source} has no vector for {names}{hint}")
+    return torch.tensor([vectors[word] for word in dict.fromkeys(words)])[word_ids(words)]
+
+
+def word_ids(words: Sequence[str]) -> Tensor:
+    """Return an int64 tensor of shape (n,): 0 for the first different word, 1 for the next ..."""
+    ids = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    return torch.tensor([ids[word] for word in words])
 
 
 def default_source(words: Sequence[str]) -> str:
@@ -86,12 +95,6 @@ def bundled_vectors() -> dict[str, list[float]]:
     """Return the script's own copy of four vectors, which stands at the end of this file."""
     rows = [row.split() for row in BUNDLED_VECTORS.split("\n\n")]
     return {word: [float(number) for number in numbers] for word, *numbers in rows}
-
-
-def some_of(words: Sequence[str]) -> str:
-    """Return the first ten words as one string, and how many more there are."""
-    more = f" and {len(words) - 10} more" if len(words) > 10 else ""
-    return ", ".join(map(repr, words[:10])) + more
 
 
 def find_file(source: str) -> str:
@@ -253,15 +256,27 @@ class PositionalModel(nn.Module):
 
 
 def train(
-    model: PositionalModel, word_embeddings: Tensor, y_true: Tensor, *, epochs: int, lr: float
+    model: PositionalModel,
+    word_embeddings: Tensor,
+    y_true: Tensor,
+    *,
+    epochs: int,
+    lr: float,
+    shuffle: bool = False,
 ) -> Iterator[float]:
     """Train by SGD on the mean squared error; yield the loss of each epoch, before its step.
 
-    `word_embeddings` has shape (n, d), `y_true` (n,). Raises InputError if the loss overflows.
+    `word_embeddings` has shape (n, d), `y_true` (n,). With `shuffle` the words stand in a new
+    random order every epoch, and the targets stay with the places.
+    Raises InputError if the loss overflows.
     """
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+    sequence = word_embeddings.clone() if shuffle else word_embeddings  # one for all epochs
     for epoch in range(epochs):
-        loss = nn.functional.mse_loss(model(word_embeddings), y_true)
+        if shuffle:
+            order = torch.randperm(len(y_true)).to(y_true.device)
+            torch.index_select(word_embeddings, 0, order, out=sequence)
+        loss = nn.functional.mse_loss(model(sequence), y_true)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -270,13 +285,122 @@ def train(
 
 def require_finite(loss: float, epoch: int, lr: float) -> float:
     """Return the loss after `epoch` epochs, or raise InputError if it has overflowed."""
-    if not math.isfinite(loss):
+    if not loss <= FLOAT32_MAX:  # nan is not, either
         advice = f"an --lr below {lr:g}" if epoch else "smaller targets or vectors"
         raise InputError(f"the loss is {loss} after epoch {epoch}: try {advice}")
     return loss
 
 
+# ------------------------------------------------------------------------ 4. evidence
+
+
+def word_and_position_parts(
+    model: PositionalModel, word_embeddings: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return (a, c), float64, shape (n,): word j at position i is predicted as a[j] + c[i]."""
+    w, b = model.head.weight.detach()[0].cpu().double(), model.head.bias.item()
+    table = model.positional_embeddings.detach().cpu().double()
+    return word_embeddings.cpu().double() @ w, table @ w + b
+
+
+def exact_loss(
+    model: PositionalModel, word_embeddings: Tensor, y_true: Tensor, shuffle: bool
+) -> float:
+    """Return the mean squared error: in the given order, or the mean over all n! orders."""
+    a, c = word_and_position_parts(model, word_embeddings)
+    y = y_true.cpu().double()
+    if shuffle:
+        return (a.var(correction=0) + (a.mean() + c - y).square().mean()).item()
+    return (a + c - y).square().mean().item()
+
+
+def prediction_shares(model: PositionalModel, word_embeddings: Tensor) -> tuple[float, float]:
+    """Return the shares (word, position) in the variance of the predictions; they add up to 1.
+
+    With every word put at every position, Var(a[j] + c[i]) = Var(a) + Var(c) exactly. A
+    prediction that does not vary, up to rounding, has no shares: (0.0, 0.0).
+    """
+    a, c = word_and_position_parts(model, word_embeddings)
+    word, position = a.var(correction=0).item(), c.var(correction=0).item()
+    if word + position <= 1e-12 * (a.square().mean() + c.square().mean()).item():
+        return 0.0, 0.0
+    return word / (word + position), position / (word + position)
+
+
+def loss_floor(words: Sequence[str], y_true: Tensor, shuffle: bool) -> float:
+    """Return the lowest mean squared error that any model without positions can reach.
+
+    Its prediction depends on the word alone, so the best is the mean target of each word;
+    shuffled, every word meets every target, and the best is the mean of all.
+    """
+    y = torch.as_tensor(y_true, dtype=torch.float64, device="cpu")
+    ids = torch.zeros(len(words), dtype=torch.int64) if shuffle else word_ids(words)
+    means = torch.bincount(ids, weights=y) / torch.bincount(ids)
+    return (y - means[ids]).square().mean().item()
+
+
+def sinusoidal_embeddings(sequence_length: int, dim: int) -> Tensor:
+    """Return the fixed table of Vaswani et al. 2017, section 3.5: float32, shape (n, d)."""
+    position, column = torch.arange(sequence_length).double(), torch.arange(dim)
+    angles = torch.outer(position, 10000.0 ** (-(column - column % 2).double() / dim))
+    return torch.where(column % 2 == 0, angles.sin(), angles.cos()).float()
+
+
+def final_loss(
+    positions: str, word_embeddings: Tensor, y_true: Tensor, epochs: int, lr: float, shuffle: bool
+) -> float:
+    """Train with no, sinusoidal or learned positions; return the exact loss, nan if it diverged."""
+    model = PositionalModel(*word_embeddings.shape).to(word_embeddings.device)
+    model.positional_embeddings.requires_grad_(positions == "learned")
+    if positions == "sinusoidal":
+        model.positional_embeddings.copy_(sinusoidal_embeddings(*word_embeddings.shape))
+    try:
+        list(train(model, word_embeddings, y_true, epochs=epochs, lr=lr, shuffle=shuffle))
+        return require_finite(exact_loss(model, word_embeddings, y_true, shuffle), epochs, lr)
+    except InputError:
+        return float("nan")
+
+
 # ------------------------------------------------------------------------ 5. report
+
+
+def print_shares(word: float, position: float) -> None:
+    """Print the two shares of the prediction, and what they mean."""
+    if not word + position:
+        print("\nshare of the prediction: none, it is the same for every word at every position")
+        return
+    print(f"\nshare of the prediction: word {100 * word:.2f} %, position {100 * position:.2f} %")
+    if position < 0.1:
+        print("The word decides the prediction: the table has learned next to no order.")
+    elif position > 0.9:
+        print("The position decides the prediction: the table has learned the order.")
+    else:
+        print("Word and position decide together: the table has learned a part of the order.")
+
+
+def print_comparison(
+    words: Sequence[str],
+    pretrained: Tensor,
+    y_true: Tensor,
+    epochs: int,
+    lr: float,
+    shuffle: bool,
+    seed: int,
+) -> None:
+    """Train with each kind of positions on pretrained and random vectors; print the losses."""
+    print("\nfinal loss    pretrained        random  vectors")
+    for positions in ("none", "sinusoidal", "learned"):
+        print(f"{positions:<10}", end="")
+        for vectors in (pretrained, None):
+            torch.manual_seed(seed)  # each as if it were the only run
+            if vectors is None:
+                vectors = load_word_embeddings(words, "random").to(pretrained.device)
+            loss = final_loss(positions, vectors, y_true, epochs, lr, shuffle)
+            print(f"{'diverged' if math.isnan(loss) else format(loss, '.6e'):>14}", end="")
+        print()
+    why = "every word meets every target" if shuffle else "a word has but one prediction"
+    print(f"{'floor':<10}{loss_floor(words, y_true, shuffle):>14.6e}")
+    print(f"Without positions no loss is below the floor: {why}.")
 
 
 def print_predictions(words: Sequence[str], y_true: Tensor, y_pred: Tensor) -> None:
@@ -316,21 +440,6 @@ class OneLineParser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
 
-def checked(
-    convert: Callable[[str], T], accepts: Callable[[T], bool], wanted: str
-) -> Callable[[str], T]:
-    """Return an argparse type: `convert`, with an error that says what is wanted."""
-
-    def parse(text: str) -> T:
-        with suppress(ValueError):
-            value = convert(text)
-            if accepts(value):
-                return value
-        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
-
-    return parse
-
-
 def is_usable_device(name: str) -> bool:
     """Return whether torch knows the device and this machine has it."""
     try:
@@ -353,84 +462,87 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    word = checked(str, lambda word: word.split() == [word], "one word")
-    number = checked(float, lambda y: abs(y) <= FLOAT32_MAX, "a finite number")
-    positive = checked(float, lambda lr: 0 < lr <= FLOAT32_MAX, "a positive number")
-    count = checked(int, lambda n: n >= 1, "a whole number of 1 or more")
-    seed = checked(int, lambda s: -(2**63) <= s < 2**64, "a whole number of 64 bits")
-    device = checked(str, is_usable_device, "a device that torch can use here")
-    add("--words", nargs="+", type=word, default=WORDS, metavar="W", help="default: %(default)s")
-    add("--targets", nargs="+", type=number, metavar="Y", help="default: the place, from 0 to 1")
-    add(
-        "--vectors",
-        metavar="SOURCE",
-        help="a gensim model, or a file of GloVe or word2vec text, plain or .gz "
-        f"(default: the script's own copy if it has all words, else {GLOVE})",
-    )
-    add("--epochs", type=count, default=20, metavar="N", help="default: %(default)s")
-    add("--lr", type=positive, default=0.02, help="learning rate (default: %(default)s)")
-    add("--seed", type=seed, default=0, metavar="S", help="default: %(default)s")
-    add("--device", type=device, default="cpu", metavar="D", help="default: %(default)s")
+    add("--words", nargs="+", default=WORDS, metavar="W", help="default: %(default)s")
+    add("--targets", nargs="+", type=float, metavar="Y", help="default: the place, from 0 to 1")
+    add("--vectors", metavar="SOURCE", help=f"{SOURCES} (default: own copy, else {GLOVE})")
+    add("--shuffle", action="store_true", help="a new random order of the words every epoch")
+    add("--compare", action="store_true", help="compare with other positions and vectors")
+    add("--epochs", type=int, default=20, metavar="N", help="default: %(default)s")
+    add("--lr", type=float, default=0.02, help="learning rate (default: %(default)s)")
+    add("--seed", type=int, default=0, metavar="S", help="default: %(default)s")
+    add("--device", default="cpu", metavar="D", help="default: %(default)s")
     args = parser.parse_args(argv)
-    if args.targets and len(args.targets) != len(args.words):
-        parser.error(f"argument --targets: {len(args.targets)} for {len(args.words)} words")
+    n, targets = len(args.words), args.targets or []
+    bad_words = [word for word in args.words if word.split() != [word]]
+    bad_targets = [y for y in targets if not abs(y) <= FLOAT32_MAX]
+    for fine, message in [
+        (not bad_words, f"--words {bad_words[:3]}: empty or with white space"),
+        (len(targets) in (0, n), f"--targets: {len(targets)} numbers for {n} words"),
+        (not bad_targets, f"--targets {bad_targets[:3]}: not finite"),
+        (args.epochs >= 1, f"--epochs {args.epochs}: must be 1 or more"),
+        (0 < args.lr <= FLOAT32_MAX, f"--lr {args.lr}: must be positive and finite"),
+        (-(2**63) <= args.seed < 2**64, f"--seed {args.seed}: must be a whole number of 64 bits"),
+        (is_usable_device(args.device), f"--device {args.device}: torch cannot use it here"),
+    ]:
+        if not fine:
+            parser.error(f"argument {message}")
     return args
 
 
-def run(
-    words: list[str],
-    targets: list[float],
-    vectors: str,
-    epochs: int,
-    lr: float,
-    seed: int,
-    device: str,
-) -> None:
-    """Train on a sequence and print what was learned; the parameters are the options."""
-    source = default_source(words) if vectors is None else vectors
-    torch.manual_seed(seed)
-    word_embeddings = load_word_embeddings(words, source).to(device)
-    n, dim = word_embeddings.shape
-    y_true = torch.tensor(targets) if targets else torch.arange(n) / max(n - 1, 1)
-    model = PositionalModel(n, dim).to(device)
-
-    print(f"words     {textwrap.shorten(' '.join(words[:70]), 70, placeholder=' ...')}")
-    print(f"vectors   {source}, {dim} dimensions")
-    print(f"training  {epochs} epochs, learning rate {lr:g}, seed {seed}, on {device}\n")
-    losses = train(model, word_embeddings, y_true.to(device), epochs=epochs, lr=lr)
-    for epoch, loss in enumerate(losses, start=1):
-        print(f"epoch {epoch:>{len(str(epochs))}}/{epochs}  loss {loss:.6f}")
-    with torch.no_grad():
-        y_pred = model(word_embeddings).cpu()
-    require_finite(nn.functional.mse_loss(y_pred, y_true).item(), epochs, lr)
-    print_predictions(words, y_true, y_pred)
-    print_table(words, model.positional_embeddings.detach().cpu())
-
-
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status: 0, or 1, 2, 130 or 141 on an error."""
+    """Run the command line and return the exit status, 0 or what `exit_status` says."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # each epoch at once, and words in any alphabet
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
-        run(**vars(parse_args(argv)))
-    except SystemExit as stop:  # argparse: --help, or an error that it has printed
+        args = parse_args(argv)
+        words, epochs, lr, shuffle = args.words, args.epochs, args.lr, args.shuffle
+        source = default_source(words) if args.vectors is None else args.vectors
+        torch.manual_seed(args.seed)
+        word_embeddings = load_word_embeddings(words, source).to(args.device)
+        pretrained = word_embeddings
+        if args.compare and source == "random":
+            pretrained = load_word_embeddings(words).to(args.device)
+        n, dim = word_embeddings.shape
+        y_true = torch.tensor(args.targets) if args.targets else torch.arange(n) / max(n - 1, 1)
+        y_true = y_true.to(args.device)
+        model = PositionalModel(n, dim).to(args.device)
+
+        print(f"words     {' '.join(words)[:70]}")
+        print(f"vectors   {source}, {dim} dimensions")
+        print(
+            f"training  {epochs} epochs{', shuffled' if shuffle else ''}, learning rate {lr:g}, "
+            f"seed {args.seed}, on {args.device}\n"
+        )
+        losses = train(model, word_embeddings, y_true, epochs=epochs, lr=lr, shuffle=shuffle)
+        for epoch, loss in enumerate(losses, start=1):
+            print(f"epoch {epoch:>{len(str(epochs))}}/{epochs}  loss {loss:.6f}")
+        loss = require_finite(exact_loss(model, word_embeddings, y_true, shuffle), epochs, lr)
+        print(
+            f"\nfinal loss {loss:.6e}{' (exact, over all orders of the words)' if shuffle else ''}"
+        )
+
+        print_predictions(words, y_true, model(word_embeddings))
+        print_table(words, model.positional_embeddings)
+        print_shares(*prediction_shares(model, word_embeddings))
+        if args.compare:
+            print_comparison(words, pretrained, y_true, epochs, lr, shuffle, args.seed)
+        return 0
+    except (SystemExit, KeyboardInterrupt, InputError, OSError) as stop:
+        return exit_status(stop)
+
+
+def exit_status(stop: BaseException) -> int:
+    """Return the exit status for what ended the program; say why in one line on stderr."""
+    if isinstance(stop, SystemExit):  # from argparse, which has said why
         return int(stop.code or 0)
-    except InputError as error:
-        return fail(1, str(error))
-    except KeyboardInterrupt:
-        return fail(130, "interrupted")
-    except OSError as error:  # all others are InputErrors by now: it is stdout that fails
-        with open(os.devnull, "w") as nowhere:  # Python flushes stdout once more when it exits
+    if isinstance(stop, OSError):  # all others are InputErrors by now, so it is stdout that fails
+        with open(os.devnull, "w") as nowhere:  # Python will flush stdout once more when it exits
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        # 141 = 128 + SIGPIPE, as the shell says of others; `... | head` is no error
-        return 141 if isinstance(error, BrokenPipeError) else fail(1, f"cannot print: {error}")
-    return 0
-
-
-def fail(status: int, message: str) -> int:
-    """Print one line to stderr and return the exit status."""
-    print(f"{PROGRAM}: error: {' '.join(message.split())}", file=sys.stderr)
-    return status
+        if isinstance(stop, BrokenPipeError):  # `... | head`
+            return 141  # 128 + SIGPIPE, as the shell says of others
+    message = "interrupted" if isinstance(stop, KeyboardInterrupt) else " ".join(str(stop).split())
+    print(f"{PROGRAM}: error: {message}", file=sys.stderr)
+    return 130 if isinstance(stop, KeyboardInterrupt) else 1
 
 
 # ------------------------------------------------------------------------ data
