@@ -37,7 +37,7 @@ def test_runs_print_what_the_readme_shows(command, block):
     assert (status, stderr) == (0, "")
     printed = stdout.split()
     start = 0
-    for part in output.split("\n...\n"):  # where the README leaves lines out
+    for part in re.split(r"^\.\.\.$", output, flags=re.MULTILINE):  # lines left out
         shown = part.split()
         places = range(start, len(printed))
         start = next((i for i in places if same(printed[i : i + len(shown)], shown)), None)
