@@ -20,23 +20,29 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import importlib
 import io
 import itertools
 import math
 import os
 import re
 import shutil
+import signal
 import socket
 import sys
 import tempfile
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stdout, suppress
-from typing import NoReturn
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 PROGRAM = "learnable_positional_embeddings.py"
 WORDS = ["artificial", "intelligence", "machine", "learning"]
@@ -46,7 +52,7 @@ SOURCES = "a gensim model, a file of GloVe or word2vec text, plain or .gz, or 'r
 FLOAT32_MAX = torch.finfo(torch.float32).max
 DOWNLOAD_TIMEOUT = 20.0  # seconds that a server may keep silent
 MAX_LINE = 2**20  # bytes; no row of vectors is longer, but a file that is not text can be
-MAX_ROWS, EDGE_ROWS = 40, 3  # print up to 40 positions, of more only the first and last 3
+MAX_ROWS, EDGE_ROWS = 40, 3  # show up to 40 positions; of more print the first and last 3
 
 
 class InputError(Exception):
@@ -364,13 +370,47 @@ def final_loss(
 # ------------------------------------------------------------------------ 5. report
 
 
+def print_losses(losses: Iterator[float], epochs: int) -> list[float]:
+    """Print the loss of every epoch as it comes, and return them; Ctrl-C ends this early."""
+    seen: list[float] = []
+    with interruptible() as interrupted:
+        for loss in losses:
+            seen.append(loss)
+            print(f"epoch {len(seen):>{len(str(epochs))}}/{epochs}  loss {loss:.6f}")
+            if interrupted.is_set():
+                break
+    return seen
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Make the first Ctrl-C set an event, and the second raise KeyboardInterrupt as usual."""
+    interrupted = threading.Event()
+
+    def handle(signal_number: int, frame: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def shares_as_text(word: float, position: float) -> str:
+    """Return the two shares of the prediction in words."""
+    if not word + position:
+        return "none, it does not vary"
+    return f"word {100 * word:.2f} %, position {100 * position:.2f} %"
+
+
 def print_shares(word: float, position: float) -> None:
     """Print the two shares of the prediction, and what they mean."""
+    print(f"\nshare of the prediction: {shares_as_text(word, position)}")
     if not word + position:
-        print("\nshare of the prediction: none, it is the same for every word at every position")
-        return
-    print(f"\nshare of the prediction: word {100 * word:.2f} %, position {100 * position:.2f} %")
-    if position < 0.1:
+        print("It is the same for every word at every position.")
+    elif position < 0.1:
         print("The word decides the prediction: the table has learned next to no order.")
     elif position > 0.9:
         print("The position decides the prediction: the table has learned the order.")
@@ -430,6 +470,76 @@ def shown_positions(n: int) -> list[int]:
     return [i for i in range(n) if n <= MAX_ROWS or not EDGE_ROWS <= i < n - EDGE_ROWS]
 
 
+def draw_figure(
+    words: Sequence[str], losses: list[float], model: PositionalModel, word_embeddings: Tensor
+) -> Figure:
+    """Return a matplotlib figure: the losses, the learned table, and the grid of predictions."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    n, shown = len(words), min(len(words), MAX_ROWS)
+    part = f", the first {shown} of {n} positions" if shown < n else ""
+    a, c = (half[:shown].numpy() for half in word_and_position_parts(model, word_embeddings))
+    table = model.positional_embeddings.detach()[:shown].cpu().numpy()
+    peak = float(abs(table).max()) or 1.0
+    shares = shares_as_text(*prediction_shares(model, word_embeddings))
+
+    figure = Figure(figsize=(12, 5 + 0.22 * shown), layout="constrained")
+    FigureCanvasAgg(figure)
+    heights = 16 + 0.5 * shown, 6 + 0.5 * shown
+    loss, grid, heat = figure.subplot_mosaic("LG;TT", height_ratios=heights).values()
+    loss.semilogy(range(1, len(losses) + 1), losses, marker=".", markersize=4, linewidth=1)
+    loss.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    loss.set(title="loss", xlabel="epoch", ylabel="mean squared error, before the step")
+    figure.colorbar(grid.imshow(a[:, None] + c, aspect="auto"), ax=grid, label="y_pred")
+    grid.set(title=f"share of the prediction: {shares}", xlabel=f"at position{part}", ylabel="word")
+    colours = heat.imshow(table, cmap="RdBu_r", vmin=-peak, vmax=peak, aspect="auto")
+    figure.colorbar(colours, ax=heat)
+    heat.set(title=f"learned positional embeddings{part}", xlabel="dimension")
+    size = 9 if shown <= 20 else 7
+    names = [word[:16] for word in words[:shown]]
+    rows = [f"{position} {name}" for position, name in enumerate(names)]
+    grid.set_xticks(range(0, shown, 1 + shown // 13))
+    grid.set_yticks(range(shown), names, fontsize=size, parse_math=False)
+    heat.set_yticks(range(shown), rows, fontsize=size, parse_math=False)
+    return figure
+
+
+def save_figure(path: str, figure: Figure) -> None:
+    """Write a figure in the format that the name ends in."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # such as a letter that the font does not have
+        figure.savefig(buffer, format=path[-3:].lower(), dpi=110)
+    write_file(path, buffer.getvalue())
+
+
+def save_checkpoint(path: str, model: PositionalModel, **rest: Any) -> None:
+    """Write the model's state dict and `rest`, for torch.load(path, weights_only=True)."""
+    buffer = io.BytesIO()
+    state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    torch.save({"model_state_dict": state, **rest}, buffer)
+    write_file(path, buffer.getvalue())
+
+
+def write_file(path: str, data: bytes) -> None:
+    """Write a file beside `path` and put it in its place when it is whole, or raise InputError."""
+    target = os.path.realpath(path)
+    temporary = os.path.join(os.path.dirname(target), f".{PROGRAM}-{os.getpid()}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # before the old file goes the new one must be on the disk
+        os.replace(temporary, target)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        with suppress(FileNotFoundError):
+            os.remove(temporary)
+
+
 # ------------------------------------------------------------------------ 6. command line
 
 
@@ -451,8 +561,25 @@ def is_usable_device(name: str) -> bool:
     return True
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options; an option that makes no sense ends the program with status 2."""
+def can_write(path: str) -> bool:
+    """Return whether a file could be put at this path, by trying in its folder."""
+    target = os.path.realpath(path)
+    try:
+        with tempfile.TemporaryFile(dir=os.path.dirname(target)):
+            return os.path.isfile(target) or not os.path.exists(target)
+    except OSError:
+        return False
+
+
+def can_plot() -> bool:
+    """Return whether matplotlib can be imported."""
+    with suppress(ImportError):
+        return bool(importlib.import_module("matplotlib.figure"))
+    return False
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, with the help that it prints."""
     description, _, examples = (__doc__ or "").partition("Examples:")
     parser = OneLineParser(
         prog=PROGRAM,
@@ -471,6 +598,14 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--lr", type=float, default=0.02, help="learning rate (default: %(default)s)")
     add("--seed", type=int, default=0, metavar="S", help="default: %(default)s")
     add("--device", default="cpu", metavar="D", help="default: %(default)s")
+    add("--save", metavar="FILE", help="write a checkpoint for torch.load")
+    add("--plot", metavar="FILE", help="write a figure: .png, .svg or .pdf")
+    return parser
+
+
+def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; one that makes no sense ends the program with status 2."""
+    parser = make_parser()
     args = parser.parse_args(argv)
     n, targets = len(args.words), args.targets or []
     bad_words = [word for word in args.words if word.split() != [word]]
@@ -483,6 +618,13 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         (0 < args.lr <= FLOAT32_MAX, f"--lr {args.lr}: must be positive and finite"),
         (-(2**63) <= args.seed < 2**64, f"--seed {args.seed}: must be a whole number of 64 bits"),
         (is_usable_device(args.device), f"--device {args.device}: torch cannot use it here"),
+        (not args.save or can_write(args.save), f"--save {args.save}: cannot write a file there"),
+        (not args.plot or can_write(args.plot), f"--plot {args.plot}: cannot write a file there"),
+        (
+            not args.plot or args.plot.lower().endswith((".png", ".svg", ".pdf")),
+            f"--plot {args.plot}: must end in .png, .svg or .pdf",
+        ),
+        (not args.plot or can_plot(), "--plot: needs matplotlib, python -m pip install matplotlib"),
     ]:
         if not fine:
             parser.error(f"argument {message}")
@@ -498,9 +640,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         words, epochs, lr, shuffle = args.words, args.epochs, args.lr, args.shuffle
         source = default_source(words) if args.vectors is None else args.vectors
         torch.manual_seed(args.seed)
-        word_embeddings = load_word_embeddings(words, source).to(args.device)
-        pretrained = word_embeddings
-        if args.compare and source == "random":
+        word_embeddings = pretrained = load_word_embeddings(words, source).to(args.device)
+        if args.compare and source == "random":  # may fail, so it comes before training
             pretrained = load_word_embeddings(words).to(args.device)
         n, dim = word_embeddings.shape
         y_true = torch.tensor(args.targets) if args.targets else torch.arange(n) / max(n - 1, 1)
@@ -509,21 +650,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print(f"words     {' '.join(words)[:70]}")
         print(f"vectors   {source}, {dim} dimensions")
-        print(
-            f"training  {epochs} epochs{', shuffled' if shuffle else ''}, learning rate {lr:g}, "
-            f"seed {args.seed}, on {args.device}\n"
-        )
-        losses = train(model, word_embeddings, y_true, epochs=epochs, lr=lr, shuffle=shuffle)
-        for epoch, loss in enumerate(losses, start=1):
-            print(f"epoch {epoch:>{len(str(epochs))}}/{epochs}  loss {loss:.6f}")
-        loss = require_finite(exact_loss(model, word_embeddings, y_true, shuffle), epochs, lr)
-        print(
-            f"\nfinal loss {loss:.6e}{' (exact, over all orders of the words)' if shuffle else ''}"
-        )
-
+        print(f"training  {epochs} epochs{' shuffled' * shuffle}, learning rate {lr:g}, ", end="")
+        print(f"seed {args.seed}, on {args.device}\n")
+        steps = train(model, word_embeddings, y_true, epochs=epochs, lr=lr, shuffle=shuffle)
+        losses = print_losses(steps, epochs)
+        loss = require_finite(exact_loss(model, word_embeddings, y_true, shuffle), len(losses), lr)
+        print(f"\nfinal loss {loss:.6e}{' (exact, over all orders of the words)' * shuffle}")
         print_predictions(words, y_true, model(word_embeddings))
         print_table(words, model.positional_embeddings)
         print_shares(*prediction_shares(model, word_embeddings))
+        if args.save:
+            rest = {"words": words, "vectors": source, "word_embeddings": word_embeddings.cpu()}
+            save_checkpoint(args.save, model, **rest, losses=losses, options=vars(args))
+        if args.plot:
+            save_figure(args.plot, draw_figure(words, losses, model, word_embeddings))
+        if len(losses) < epochs:
+            raise KeyboardInterrupt(f"after epoch {len(losses)} of {epochs}")
         if args.compare:
             print_comparison(words, pretrained, y_true, epochs, lr, shuffle, args.seed)
         return 0
@@ -540,9 +682,12 @@ def exit_status(stop: BaseException) -> int:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         if isinstance(stop, BrokenPipeError):  # `... | head`
             return 141  # 128 + SIGPIPE, as the shell says of others
-    message = "interrupted" if isinstance(stop, KeyboardInterrupt) else " ".join(str(stop).split())
+    message = " ".join(str(stop).split())
+    if isinstance(stop, KeyboardInterrupt):
+        print(f"{PROGRAM}: interrupted {message}".rstrip(), file=sys.stderr)
+        return 130
     print(f"{PROGRAM}: error: {message}", file=sys.stderr)
-    return 130 if isinstance(stop, KeyboardInterrupt) else 1
+    return 1
 
 
 # ------------------------------------------------------------------------ data
