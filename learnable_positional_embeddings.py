@@ -34,9 +34,10 @@ import tempfile
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout, suppress
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -149,9 +150,11 @@ def download(name: str, path: str) -> None:
     except InputError:
         raise
     except Exception as error:  # gensim raises plain Exception, urllib OSError, json ValueError
+        no_catalogue = isinstance(error, (ValueError, LookupError, TypeError))
+        reason = "gensim's catalogue cannot be had; no network?" if no_catalogue else error
         raise InputError(
-            f"{name}.gz is not in {os.path.dirname(path)} and cannot be downloaded "
-            f"({str(error) or error!r}); --vectors FILE takes a file from anywhere"
+            f"{name}.gz is not in {os.path.dirname(path)} and cannot be downloaded ({reason}); "
+            "--vectors FILE takes a file from anywhere"
         ) from error
     finally:
         gensim.BASE_DIR, tempfile.tempdir = folder, tempdir
@@ -300,9 +303,7 @@ def require_finite(loss: float, epoch: int, lr: float) -> float:
 # ------------------------------------------------------------------------ 4. evidence
 
 
-def word_and_position_parts(
-    model: PositionalModel, word_embeddings: Tensor
-) -> tuple[Tensor, Tensor]:
+def prediction_parts(model: PositionalModel, word_embeddings: Tensor) -> tuple[Tensor, Tensor]:
     """Return (a, c), float64, shape (n,): word j at position i is predicted as a[j] + c[i]."""
     w, b = model.head.weight.detach()[0].cpu().double(), model.head.bias.item()
     table = model.positional_embeddings.detach().cpu().double()
@@ -313,7 +314,7 @@ def exact_loss(
     model: PositionalModel, word_embeddings: Tensor, y_true: Tensor, shuffle: bool
 ) -> float:
     """Return the mean squared error: in the given order, or the mean over all n! orders."""
-    a, c = word_and_position_parts(model, word_embeddings)
+    a, c = prediction_parts(model, word_embeddings)
     y = y_true.cpu().double()
     if shuffle:
         return (a.var(correction=0) + (a.mean() + c - y).square().mean()).item()
@@ -326,7 +327,7 @@ def prediction_shares(model: PositionalModel, word_embeddings: Tensor) -> tuple[
     With every word put at every position, Var(a[j] + c[i]) = Var(a) + Var(c) exactly. A
     prediction that does not vary, up to rounding, has no shares: (0.0, 0.0).
     """
-    a, c = word_and_position_parts(model, word_embeddings)
+    a, c = prediction_parts(model, word_embeddings)
     word, position = a.var(correction=0).item(), c.var(correction=0).item()
     if word + position <= 1e-12 * (a.square().mean() + c.square().mean()).item():
         return 0.0, 0.0
@@ -373,66 +374,46 @@ def final_loss(
 def print_losses(losses: Iterator[float], epochs: int) -> list[float]:
     """Print the loss of every epoch as it comes, and return them; Ctrl-C ends this early."""
     seen: list[float] = []
-    with interruptible() as interrupted:
+    interrupted = threading.Event()
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C ends at once
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
         for loss in losses:
             seen.append(loss)
             print(f"epoch {len(seen):>{len(str(epochs))}}/{epochs}  loss {loss:.6f}")
             if interrupted.is_set():
                 break
+    finally:
+        signal.signal(signal.SIGINT, before)
     return seen
 
 
-@contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """Make the first Ctrl-C set an event, and the second raise KeyboardInterrupt as usual."""
-    interrupted = threading.Event()
-
-    def handle(signal_number: int, frame: object) -> None:
-        interrupted.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = signal.signal(signal.SIGINT, handle)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def shares_as_text(word: float, position: float) -> str:
-    """Return the two shares of the prediction in words."""
+def describe_shares(word: float, position: float) -> tuple[str, str]:
+    """Return the shares of the prediction in words, and what they mean."""
     if not word + position:
-        return "none, it does not vary"
-    return f"word {100 * word:.2f} %, position {100 * position:.2f} %"
-
-
-def print_shares(word: float, position: float) -> None:
-    """Print the two shares of the prediction, and what they mean."""
-    print(f"\nshare of the prediction: {shares_as_text(word, position)}")
-    if not word + position:
-        print("It is the same for every word at every position.")
-    elif position < 0.1:
-        print("The word decides the prediction: the table has learned next to no order.")
+        return "none, it does not vary", "It is the same for every word at every position."
+    if position < 0.1:
+        meaning = "The word decides the prediction: the table has learned next to no order."
     elif position > 0.9:
-        print("The position decides the prediction: the table has learned the order.")
+        meaning = "The position decides the prediction: the table has learned the order."
     else:
-        print("Word and position decide together: the table has learned a part of the order.")
+        meaning = "Word and position decide together: the table has learned a part of the order."
+    return f"word {100 * word:.2f} %, position {100 * position:.2f} %", meaning
 
 
 def print_comparison(
-    words: Sequence[str],
-    pretrained: Tensor,
-    y_true: Tensor,
-    epochs: int,
-    lr: float,
-    shuffle: bool,
-    seed: int,
+    words: Sequence[str], pretrained: Tensor, y_true: Tensor, epochs: int, lr: float, shuffle: bool
 ) -> None:
     """Train with each kind of positions on pretrained and random vectors; print the losses."""
     print("\nfinal loss    pretrained        random  vectors")
     for positions in ("none", "sinusoidal", "learned"):
         print(f"{positions:<10}", end="")
         for vectors in (pretrained, None):
-            torch.manual_seed(seed)  # each as if it were the only run
+            torch.manual_seed(torch.initial_seed())  # each as if it were the only run
             if vectors is None:
                 vectors = load_word_embeddings(words, "random").to(pretrained.device)
             loss = final_loss(positions, vectors, y_true, epochs, lr, shuffle)
@@ -480,10 +461,10 @@ def draw_figure(
 
     n, shown = len(words), min(len(words), MAX_ROWS)
     part = f", the first {shown} of {n} positions" if shown < n else ""
-    a, c = (half[:shown].numpy() for half in word_and_position_parts(model, word_embeddings))
+    a, c = (half[:shown].numpy() for half in prediction_parts(model, word_embeddings))
     table = model.positional_embeddings.detach()[:shown].cpu().numpy()
     peak = float(abs(table).max()) or 1.0
-    shares = shares_as_text(*prediction_shares(model, word_embeddings))
+    shares, _ = describe_shares(*prediction_shares(model, word_embeddings))
 
     figure = Figure(figsize=(12, 5 + 0.22 * shown), layout="constrained")
     FigureCanvasAgg(figure)
@@ -506,30 +487,23 @@ def draw_figure(
     return figure
 
 
-def save_figure(path: str, figure: Figure) -> None:
-    """Write a figure in the format that the name ends in."""
+def save_checkpoint(path: str, model: PositionalModel, **rest: object) -> None:
+    """Write the model's state dict and `rest`, for torch.load(path, weights_only=True)."""
+    state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    write_file(path, partial(torch.save, {"model_state_dict": state, **rest}))
+
+
+def write_file(path: str, write: Callable[[io.BytesIO], object]) -> None:
+    """Write a file beside `path` and put it in its place when it is whole, or raise InputError."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such as a letter that the font does not have
-        figure.savefig(buffer, format=path[-3:].lower(), dpi=110)
-    write_file(path, buffer.getvalue())
-
-
-def save_checkpoint(path: str, model: PositionalModel, **rest: Any) -> None:
-    """Write the model's state dict and `rest`, for torch.load(path, weights_only=True)."""
-    buffer = io.BytesIO()
-    state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
-    torch.save({"model_state_dict": state, **rest}, buffer)
-    write_file(path, buffer.getvalue())
-
-
-def write_file(path: str, data: bytes) -> None:
-    """Write a file beside `path` and put it in its place when it is whole, or raise InputError."""
+        warnings.simplefilter("ignore")  # such as matplotlib's of a letter that its font lacks
+        write(buffer)
     target = os.path.realpath(path)
     temporary = os.path.join(os.path.dirname(target), f".{PROGRAM}-{os.getpid()}.tmp")
     try:
         with open(temporary, "xb") as file:
-            file.write(data)
+            file.write(buffer.getbuffer())
             file.flush()
             os.fsync(file.fileno())  # before the old file goes the new one must be on the disk
         os.replace(temporary, target)
@@ -547,35 +521,25 @@ class OneLineParser(argparse.ArgumentParser):
     """An ArgumentParser that reports an error in one line, without the usage before it."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
 
 
-def is_usable_device(name: str) -> bool:
-    """Return whether torch knows the device and this machine has it."""
+def works(action: Callable[[], object]) -> bool:
+    """Return whether an action succeeds: what cannot be known otherwise is tried."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.zeros(1, device=name).item()
-    except (RuntimeError, AssertionError, ImportError):  # each backend has its own
+            action()
+    except (OSError, RuntimeError, AssertionError, ImportError):  # each torch device has its own
         return False
     return True
 
 
 def can_write(path: str) -> bool:
-    """Return whether a file could be put at this path, by trying in its folder."""
+    """Return whether a file could be put at this path."""
     target = os.path.realpath(path)
-    try:
-        with tempfile.TemporaryFile(dir=os.path.dirname(target)):
-            return os.path.isfile(target) or not os.path.exists(target)
-    except OSError:
-        return False
-
-
-def can_plot() -> bool:
-    """Return whether matplotlib can be imported."""
-    with suppress(ImportError):
-        return bool(importlib.import_module("matplotlib.figure"))
-    return False
+    is_free = os.path.isfile(target) or not os.path.exists(target)
+    return is_free and works(lambda: tempfile.TemporaryFile(dir=os.path.dirname(target)).close())
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -607,9 +571,11 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the options; one that makes no sense ends the program with status 2."""
     parser = make_parser()
     args = parser.parse_args(argv)
-    n, targets = len(args.words), args.targets or []
+    n, targets, device, plot = len(args.words), args.targets or [], args.device, args.plot
     bad_words = [word for word in args.words if word.split() != [word]]
     bad_targets = [y for y in targets if not abs(y) <= FLOAT32_MAX]
+    bad_files = [path for path in (args.save, plot) if path is not None and not can_write(path)]
+    formats = (".png", ".svg", ".pdf")
     for fine, message in [
         (not bad_words, f"--words {bad_words[:3]}: empty or with white space"),
         (len(targets) in (0, n), f"--targets: {len(targets)} numbers for {n} words"),
@@ -617,14 +583,16 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         (args.epochs >= 1, f"--epochs {args.epochs}: must be 1 or more"),
         (0 < args.lr <= FLOAT32_MAX, f"--lr {args.lr}: must be positive and finite"),
         (-(2**63) <= args.seed < 2**64, f"--seed {args.seed}: must be a whole number of 64 bits"),
-        (is_usable_device(args.device), f"--device {args.device}: torch cannot use it here"),
-        (not args.save or can_write(args.save), f"--save {args.save}: cannot write a file there"),
-        (not args.plot or can_write(args.plot), f"--plot {args.plot}: cannot write a file there"),
         (
-            not args.plot or args.plot.lower().endswith((".png", ".svg", ".pdf")),
-            f"--plot {args.plot}: must end in .png, .svg or .pdf",
+            works(lambda: torch.zeros(1, device=device).item()),
+            f"--device {device}: torch cannot use it here",
         ),
-        (not args.plot or can_plot(), "--plot: needs matplotlib, python -m pip install matplotlib"),
+        (not bad_files, f"--save, --plot: cannot write a file at {bad_files}"),
+        (not plot or plot.lower().endswith(formats), f"--plot {plot}: not .png, .svg or .pdf"),
+        (
+            not plot or works(lambda: importlib.import_module("matplotlib.figure")),
+            "--plot: python -m pip install matplotlib first",
+        ),
     ]:
         if not fine:
             parser.error(f"argument {message}")
@@ -644,8 +612,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.compare and source == "random":  # may fail, so it comes before training
             pretrained = load_word_embeddings(words).to(args.device)
         n, dim = word_embeddings.shape
-        y_true = torch.tensor(args.targets) if args.targets else torch.arange(n) / max(n - 1, 1)
-        y_true = y_true.to(args.device)
+        place = torch.arange(n) / max(n - 1, 1)
+        y_true = (torch.tensor(args.targets) if args.targets else place).to(args.device)
         model = PositionalModel(n, dim).to(args.device)
 
         print(f"words     {' '.join(words)[:70]}")
@@ -658,16 +626,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"\nfinal loss {loss:.6e}{' (exact, over all orders of the words)' * shuffle}")
         print_predictions(words, y_true, model(word_embeddings))
         print_table(words, model.positional_embeddings)
-        print_shares(*prediction_shares(model, word_embeddings))
+        shares, meaning = describe_shares(*prediction_shares(model, word_embeddings))
+        print(f"\nshare of the prediction: {shares}\n{meaning}")
         if args.save:
-            rest = {"words": words, "vectors": source, "word_embeddings": word_embeddings.cpu()}
-            save_checkpoint(args.save, model, **rest, losses=losses, options=vars(args))
+            vectors = {"vectors": source, "word_embeddings": word_embeddings.cpu()}
+            save_checkpoint(
+                args.save, model, words=words, **vectors, losses=losses, options=vars(args)
+            )
         if args.plot:
-            save_figure(args.plot, draw_figure(words, losses, model, word_embeddings))
+            figure = draw_figure(words, losses, model, word_embeddings)
+            write_file(args.plot, partial(figure.savefig, format=args.plot[-3:].lower(), dpi=110))
         if len(losses) < epochs:
             raise KeyboardInterrupt(f"after epoch {len(losses)} of {epochs}")
         if args.compare:
-            print_comparison(words, pretrained, y_true, epochs, lr, shuffle, args.seed)
+            print_comparison(words, pretrained, y_true, epochs, lr, shuffle)
         return 0
     except (SystemExit, KeyboardInterrupt, InputError, OSError) as stop:
         return exit_status(stop)
