@@ -109,8 +109,10 @@ def find_file(source: str) -> str:
     is_name = re.fullmatch(r"[\w-]+", source, re.ASCII)  # no dot, no slash: it stays in the folder
     if not is_name or (os.path.exists(source) and not os.path.isdir(source)):
         return source
-    import gensim.downloader as gensim  # type: ignore[import-untyped]  # here, for it takes 0.6 s
-
+    try:
+        import gensim.downloader as gensim  # type: ignore[import-untyped]  # here: it takes 0.6 s
+    except ImportError as error:
+        raise InputError(f"{error}; python -m pip install gensim") from error
     path = os.path.join(gensim.BASE_DIR, source, f"{source}.gz")
     if not os.path.exists(path):  # if it does, gensim is not asked: it would want the network
         download(source, path)
@@ -654,6 +656,7 @@ def exit_status(stop: BaseException) -> int:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         if isinstance(stop, BrokenPipeError):  # `... | head`
             return 141  # 128 + SIGPIPE, as the shell says of others
+        stop = InputError(f"cannot write to stdout: {stop.strerror}")
     message = " ".join(str(stop).split())
     if isinstance(stop, KeyboardInterrupt):
         print(f"{PROGRAM}: interrupted {message}".rstrip(), file=sys.stderr)

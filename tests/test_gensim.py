@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import socket
+import sys
+import tempfile
 
 import gensim.downloader
 import pytest
@@ -93,6 +96,12 @@ def test_names_that_leave_the_data_folder_are_files_at_most(data_folder, refused
     assert not data_folder.exists()
 
 
+def test_without_gensim_the_error_says_how_to_install_it(data_folder, refused, monkeypatch):
+    for name in ["gensim", "gensim.downloader"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert "pip install gensim" in refused(1, "--words", "the", "cat")
+
+
 def test_a_damaged_model_on_disk_is_named(glove, refused):
     path = glove / GLOVE / f"{GLOVE}.gz"
     path.write_bytes(path.read_bytes()[:200])
@@ -105,10 +114,6 @@ def test_a_data_folder_that_cannot_be_made(data_folder, refused):
 
 
 def test_nothing_of_gensim_or_python_stays_changed(data_folder, refused):
-    import socket
-    import sys
-    import tempfile
-
     def state():
         return gensim.downloader.BASE_DIR, tempfile.tempdir, socket.getdefaulttimeout(), sys.stdout
 
