@@ -440,7 +440,7 @@ def print_table(words: Sequence[str], table: Tensor) -> None:
     shown = shown_positions(n)
     part = "" if len(shown) == n else f", the first and last {EDGE_ROWS} of them"
     print(f"\npositional embeddings: {n} positions x {dim} dimensions{part}")
-    form = "10.6f" if 1e-3 <= table.abs().max() < 100 else "10.2e"
+    form = "10.6f" if 1e-3 <= table.abs().max() < 10 else "10.2e"
     for position in shown:
         print(f"\nposition {position}, {words[position][:60]}")
         values = [format(value, form) for value in table[position].tolist()]
@@ -651,12 +651,12 @@ def exit_status(stop: BaseException) -> int:
     """Return the exit status for what ended the program; say why in one line on stderr."""
     if isinstance(stop, SystemExit):  # from argparse, which has said why
         return int(stop.code or 0)
-    if isinstance(stop, OSError):  # all others are InputErrors by now, so it is stdout that fails
+    if isinstance(stop, OSError):  # files have InputErrors of their own, so it is stdout that fails
         with open(os.devnull, "w") as nowhere:  # Python will flush stdout once more when it exits
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         if isinstance(stop, BrokenPipeError):  # `... | head`
             return 141  # 128 + SIGPIPE, as the shell says of others
-        stop = InputError(f"cannot write to stdout: {stop.strerror}")
+        stop = InputError(f"cannot write {stop.filename or 'the results'}: {stop.strerror}")
     message = " ".join(str(stop).split())
     if isinstance(stop, KeyboardInterrupt):
         print(f"{PROGRAM}: interrupted {message}".rstrip(), file=sys.stderr)

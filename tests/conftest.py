@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import hypothesis.configuration
@@ -24,10 +25,11 @@ socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 """
 
 
-@pytest.fixture(scope="session", autouse=True)
-def leave_nothing_behind(tmp_path_factory):
-    """Keep hypothesis's folder out of the working tree."""
-    hypothesis.configuration.set_hypothesis_home_dir(tmp_path_factory.mktemp("hypothesis"))
+def pytest_configure(config):
+    """Keep what hypothesis writes out of the working tree, and remove it at the end."""
+    folder = tempfile.TemporaryDirectory(prefix="hypothesis-")
+    config.add_cleanup(folder.cleanup)
+    hypothesis.configuration.set_hypothesis_home_dir(folder.name)
 
 
 @pytest.fixture(autouse=True)
@@ -54,10 +56,12 @@ def refuse_network(monkeypatch):
 def environment(tmp_path):
     """The environment of a script that has no network and an empty gensim folder."""
     (tmp_path / "site").mkdir()
+    (tmp_path / "tmp").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(REFUSE_NETWORK)
     return os.environ | {
         "PYTHONPATH": str(tmp_path / "site"),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "TMPDIR": str(tmp_path / "tmp"),
         "GENSIM_DATA_DIR": str(tmp_path / "gensim-data"),
     }
 

@@ -72,7 +72,7 @@ class Source(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def source(tmp_path, monkeypatch):
     """A server with gensim pointed at it, an empty data folder, and an empty temporary folder."""
-    (tmp_path / "tmp").mkdir()
+    (tmp_path / "source-tmp").mkdir()
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Source) as server:
         server.daemon_threads = True
         server.faults, server.asked, server.release = {}, [], threading.Event()
@@ -80,7 +80,7 @@ def source(tmp_path, monkeypatch):
         server.folder = tmp_path / "gensim-data"
         server.url = f"http://127.0.0.1:{server.server_address[1]}"
         monkeypatch.setenv("no_proxy", "*")
-        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "source-tmp"))
         monkeypatch.setattr(gensim.downloader, "BASE_DIR", str(server.folder))
         catalogue = (f"{server.url}/list.json", "utf-8")  # DATA_LIST_URL, bound as a default
         monkeypatch.setattr(gensim.downloader._load_info, "__defaults__", catalogue)
@@ -92,7 +92,7 @@ def source(tmp_path, monkeypatch):
         server.shutdown()
         thread.join()
         assert not os.path.exists(server.trace)  # nothing that was downloaded was ever run
-        left = os.listdir(tmp_path / "tmp")
+        left = os.listdir(tmp_path / "source-tmp")
         assert [name for name in left if not name.startswith("torch")] == []  # torch's own cache
 
 

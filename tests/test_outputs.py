@@ -75,8 +75,8 @@ def test_a_link_stays_a_link(command, tmp_path):
 
 
 def limit_file_size():
-    """Let the file system refuse all but the first kilobyte, as a full disk does."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+    """Let the file system refuse all but the first 4 KiB of a file, as a full disk does."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
 
 @pytest.mark.parametrize("option", [["--save", "out.pt"], ["--plot", "out.png"]])
@@ -97,7 +97,7 @@ def test_a_full_disk_leaves_the_old_file_whole(environment, tmp_path, option):
     line = run.stderr.splitlines()[-1]  # before it matplotlib may say that it has no room either
     assert line.startswith(f"{SCRIPT.name}: error: cannot write {option[1]}: ")
     assert old.read_bytes() == b"an older result"
-    assert {path.name for path in tmp_path.iterdir()} == {"site", old.name}
+    assert {path.name for path in tmp_path.iterdir()} == {"site", "tmp", old.name}
 
 
 def test_kill_before_the_file_is_in_place_leaves_the_old_one_whole(environment, tmp_path):

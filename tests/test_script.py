@@ -132,7 +132,9 @@ def test_full_disk_is_one_line(environment):
             check=False,
         )
     assert run.returncode == 1
-    assert re.fullmatch(r"\S+: error: .*stdout: No space left on device\n", run.stderr)
+    assert re.fullmatch(
+        r"\S+: error: cannot write the results: No space left on device\n", run.stderr
+    )
 
 
 def test_import_has_no_side_effect(environment, tmp_path):
