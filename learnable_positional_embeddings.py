@@ -49,7 +49,6 @@ PROGRAM = "learnable_positional_embeddings.py"
 WORDS = ["artificial", "intelligence", "machine", "learning"]
 GLOVE = "glove-wiki-gigaword-50"
 BUNDLED = f"{GLOVE} (the script's own copy)"
-SOURCES = "a gensim model, a file of GloVe or word2vec text, plain or .gz, or 'random'"
 FLOAT32_MAX = torch.finfo(torch.float32).max
 DOWNLOAD_TIMEOUT = 20.0  # seconds that a server may keep silent
 MAX_LINE = 2**20  # bytes; no row of vectors is longer, but a file that is not text can be
@@ -555,15 +554,20 @@ def make_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--words", nargs="+", default=WORDS, metavar="W", help="default: %(default)s")
-    add("--targets", nargs="+", type=float, metavar="Y", help="default: the place, from 0 to 1")
-    add("--vectors", metavar="SOURCE", help=f"{SOURCES} (default: own copy, else {GLOVE})")
+    add("--words", nargs="+", default=WORDS, metavar="W", help="sequence (default: %(default)s)")
+    places = "y_true, a number a word (default: the place in the sequence, scaled to [0, 1])"
+    add("--targets", nargs="+", type=float, metavar="Y", help=places)
+    sources = (
+        "a gensim model, a file of GloVe or word2vec text, plain or .gz, or 'random' (default: "
+        f"the script's own copy if it has all the words, else {GLOVE} through gensim)"
+    )
+    add("--vectors", metavar="SOURCE", help=sources)
     add("--shuffle", action="store_true", help="a new random order of the words every epoch")
     add("--compare", action="store_true", help="compare with other positions and vectors")
-    add("--epochs", type=int, default=20, metavar="N", help="default: %(default)s")
+    add("--epochs", type=int, default=20, metavar="N", help="steps of SGD (default: %(default)s)")
     add("--lr", type=float, default=0.02, help="learning rate (default: %(default)s)")
-    add("--seed", type=int, default=0, metavar="S", help="default: %(default)s")
-    add("--device", default="cpu", metavar="D", help="default: %(default)s")
+    add("--seed", type=int, default=0, metavar="S", help="for all that is random (default: 0)")
+    add("--device", default="cpu", metavar="D", help="any torch device (default: %(default)s)")
     add("--save", metavar="FILE", help="write a checkpoint for torch.load")
     add("--plot", metavar="FILE", help="write a figure: .png, .svg or .pdf")
     return parser
