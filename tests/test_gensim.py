@@ -113,10 +113,16 @@ def test_a_data_folder_that_cannot_be_made(data_folder, refused):
     assert str(data_folder) in refused(1, "--vectors", GLOVE)
 
 
-def test_nothing_of_gensim_or_python_stays_changed(data_folder, refused):
+def test_nothing_of_gensim_or_python_stays_changed(data_folder, refused, tmp_path, monkeypatch):
     def state():
         return gensim.downloader.BASE_DIR, tempfile.tempdir, socket.getdefaulttimeout(), sys.stdout
 
-    before = state()
-    refused(1, "--vectors", GLOVE)
-    assert state() == before
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(123.0)  # a value that nobody else sets
+    try:
+        before = state()
+        refused(1, "--vectors", GLOVE)
+        assert state() == before
+    finally:
+        socket.setdefaulttimeout(timeout)
