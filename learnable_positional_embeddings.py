@@ -88,7 +88,7 @@ def load_word_embeddings(words: Sequence[str], source: str | None = None) -> Ten
 def word_ids(words: Sequence[str]) -> Tensor:
     """Return an int64 tensor of shape (n,): 0 for the first different word, 1 for the next ..."""
     ids = {word: number for number, word in enumerate(dict.fromkeys(words))}
-    return torch.tensor([ids[word] for word in words])
+    return torch.tensor([ids[word] for word in words], dtype=torch.int64)
 
 
 def default_source(words: Sequence[str]) -> str:
@@ -129,7 +129,8 @@ def download(name: str, path: str) -> None:
     folder, tempdir, timeout = gensim.BASE_DIR, tempfile.tempdir, socket.getdefaulttimeout()
     try:
         os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as staging, redirect_stdout(sys.stderr):
+        staged = tempfile.TemporaryDirectory(prefix="download-", dir=folder)
+        with staged as staging, redirect_stdout(sys.stderr):
             with suppress(FileNotFoundError):  # without network an earlier catalogue will do
                 shutil.copy(os.path.join(folder, "information.json"), staging)
             gensim.BASE_DIR = tempfile.tempdir = staging
@@ -208,7 +209,7 @@ def read_lines(path: str) -> Iterator[bytes]:
                     raise InputError(f"{path} is not text: it has a line of over {MAX_LINE} bytes")
                 yield line
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or f"{error}; is it a whole .gz file?"
+        reason = getattr(error, "strerror", None) or f"no whole .gz file ({error}), get it again"
         raise InputError(f"cannot read {path}: {reason}") from error
 
 
