@@ -1,6 +1,7 @@
 """What all tests share: no network, nothing left behind, and the script run as a user runs it."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -26,10 +27,12 @@ socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 
 
 def pytest_configure(config):
-    """Keep what hypothesis writes out of the working tree, and remove it at the end."""
+    """Keep what hypothesis writes out of the working tree; let the scripts hear Ctrl-C."""
     folder = tempfile.TemporaryDirectory(prefix="hypothesis-")
     config.add_cleanup(folder.cleanup)
     hypothesis.configuration.set_hypothesis_home_dir(folder.name)
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
