@@ -35,7 +35,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import redirect_stdout, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
@@ -126,26 +126,14 @@ def download(name: str, path: str) -> None:
     """
     import gensim.downloader as gensim
 
-    folder, tempdir, timeout = gensim.BASE_DIR, tempfile.tempdir, socket.getdefaulttimeout()
+    folder = gensim.BASE_DIR
     try:
         os.makedirs(folder, exist_ok=True)
-        staged = tempfile.TemporaryDirectory(prefix="download-", dir=folder)
-        with staged as staging, redirect_stdout(sys.stderr):
+        with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as staging:
             with suppress(FileNotFoundError):  # without network an earlier catalogue will do
                 shutil.copy(os.path.join(folder, "information.json"), staging)
-            gensim.BASE_DIR = tempfile.tempdir = staging
-            socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
-            models = gensim.info()["models"]
-            if name not in models:
-                known = ", ".join(sorted(model for model in models if model.startswith("glove")))
-                raise InputError(f"{name!r} is neither a file nor a gensim model such as {known}")
-            size = models[name].get("file_size", 0) / 2**20
-            print(f"downloading {name}, {size:.0f} MiB, to {path}", flush=True)
-            try:
-                gensim.load(name, return_path=True)
-            except BaseException:
-                print(flush=True)  # so that the error does not stand behind the progress bar
-                raise
+            with gensim_working_in(staging):
+                fetch(name, path)
             os.makedirs(os.path.join(folder, name), exist_ok=True)
             for part in ("information.json", f"{name}/__init__.py", f"{name}/{name}.gz"):
                 os.replace(os.path.join(staging, part), os.path.join(folder, part))
@@ -158,8 +146,38 @@ def download(name: str, path: str) -> None:
             f"{name}.gz is not in {os.path.dirname(path)} and cannot be downloaded ({reason}); "
             "--vectors FILE takes a file from anywhere"
         ) from error
+
+
+def fetch(name: str, path: str) -> None:
+    """Have gensim download a model, after a line that says what, how big and where to."""
+    import gensim.downloader as gensim
+
+    models = gensim.info()["models"]
+    if name not in models:
+        known = ", ".join(sorted(model for model in models if model.startswith("glove")))
+        raise InputError(f"{name!r} is neither a file nor a gensim model such as {known}")
+    size = models[name].get("file_size", 0) / 2**20
+    print(f"downloading {name}, {size:.0f} MiB, to {path}", flush=True)
+    try:
+        gensim.load(name, return_path=True)
+    except BaseException:
+        print(flush=True)  # so that the error does not stand behind the progress bar
+        raise
+
+
+@contextmanager
+def gensim_working_in(folder: str) -> Iterator[None]:
+    """Make gensim write to `folder` alone, print to stderr, and not wait for ever."""
+    import gensim.downloader as gensim
+
+    before = gensim.BASE_DIR, tempfile.tempdir, socket.getdefaulttimeout()
+    gensim.BASE_DIR = tempfile.tempdir = folder
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
     finally:
-        gensim.BASE_DIR, tempfile.tempdir = folder, tempdir
+        gensim.BASE_DIR, tempfile.tempdir, timeout = before
         socket.setdefaulttimeout(timeout)
 
 
@@ -489,10 +507,13 @@ def draw_figure(
     return figure
 
 
-def save_checkpoint(path: str, model: PositionalModel, **rest: object) -> None:
-    """Write the model's state dict and `rest`, for torch.load(path, weights_only=True)."""
+def save_checkpoint(
+    path: str, model: PositionalModel, word_embeddings: Tensor, **rest: object
+) -> None:
+    """Write a dict for torch.load(path, weights_only=True): state dict, word embeddings, `rest`."""
     state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
-    write_file(path, partial(torch.save, {"model_state_dict": state, **rest}))
+    parts = {"model_state_dict": state, "word_embeddings": word_embeddings.cpu(), **rest}
+    write_file(path, partial(torch.save, parts))
 
 
 def write_file(path: str, write: Callable[[io.BytesIO], object]) -> None:
@@ -622,9 +643,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = torch.arange(n) / max(n - 1, 1)
         y_true = (torch.tensor(args.targets) if args.targets else place).to(args.device)
         model = PositionalModel(n, dim).to(args.device)
-
-        print(f"words     {' '.join(words)[:70]}")
-        print(f"vectors   {source}, {dim} dimensions")
+        print(f"words     {' '.join(words)[:70]}\nvectors   {source}, {dim} dimensions")
         print(f"training  {epochs} epochs{' shuffled' * shuffle}, learning rate {lr:g}, ", end="")
         print(f"seed {args.seed}, on {args.device}\n")
         steps = train(model, word_embeddings, y_true, epochs=epochs, lr=lr, shuffle=shuffle)
@@ -636,10 +655,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         shares, meaning = describe_shares(*prediction_shares(model, word_embeddings))
         print(f"\nshare of the prediction: {shares}\n{meaning}")
         if args.save:
-            vectors = {"vectors": source, "word_embeddings": word_embeddings.cpu()}
-            save_checkpoint(
-                args.save, model, words=words, **vectors, losses=losses, options=vars(args)
-            )
+            rest = {"words": words, "vectors": source, "losses": losses, "options": vars(args)}
+            save_checkpoint(args.save, model, word_embeddings, **rest)
         if args.plot:
             figure = draw_figure(words, losses, model, word_embeddings)
             write_file(args.plot, partial(figure.savefig, format=args.plot[-3:].lower(), dpi=110))
