@@ -10,6 +10,9 @@ from pathlib import Path
 
 import hypothesis.configuration
 import pytest
+import torch
+
+from learnable_positional_embeddings import PositionalModel, main
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "learnable_positional_embeddings.py"
@@ -24,6 +27,15 @@ def refuse(*args, **kwargs):
 
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 """
+
+
+def random_problem(n, dim, seed):
+    """A float64 model with random numbers everywhere, word embeddings and targets."""
+    torch.manual_seed(seed)
+    model = PositionalModel(n, dim).double()
+    with torch.no_grad():
+        model.positional_embeddings.normal_()
+    return model, torch.randn(n, dim).double(), torch.randn(n).double()
 
 
 def pytest_configure(config):
@@ -91,10 +103,9 @@ def script(environment, tmp_path):
 @pytest.fixture
 def command(capfd):
     """Run the command line in this process; return (status, stdout, stderr)."""
-    import learnable_positional_embeddings
 
     def run(*options):
-        status = learnable_positional_embeddings.main([str(option) for option in options])
+        status = main([str(option) for option in options])
         return status, *capfd.readouterr()
 
     return run

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from conftest import FOUR_WORDS
+from conftest import FOUR_WORDS, random_problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,15 +27,6 @@ WORD_LISTS = st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=7)
 SEEDS = st.integers(0, 2**32)
 
 
-def trained_by_nobody(n, dim, seed):
-    """A float64 model with random numbers everywhere, word embeddings and targets."""
-    torch.manual_seed(seed)
-    model = PositionalModel(n, dim).double()
-    with torch.no_grad():
-        model.positional_embeddings.normal_()
-    return model, torch.randn(n, dim).double(), torch.randn(n).double()
-
-
 def grid_of(model, embeddings):
     """Every word at every place, through the model itself: row j is word j."""
     with torch.no_grad():
@@ -45,7 +36,7 @@ def grid_of(model, embeddings):
 @given(st.integers(1, 9), st.integers(1, 6), SEEDS)
 @settings(max_examples=50, deadline=None)
 def test_shares_against_the_full_grid(n, dim, seed):
-    model, embeddings, _ = trained_by_nobody(n, dim, seed)
+    model, embeddings, _ = random_problem(n, dim, seed)
     grid = grid_of(model, embeddings)
     word, position = prediction_shares(model, embeddings)
     if n == 1:
@@ -57,7 +48,7 @@ def test_shares_against_the_full_grid(n, dim, seed):
 
 
 def test_a_prediction_that_does_not_vary_has_no_shares():
-    model, embeddings, _ = trained_by_nobody(5, 3, seed=0)
+    model, embeddings, _ = random_problem(5, 3, seed=0)
     same = embeddings[:1].expand_as(embeddings)
     torch.nn.init.constant_(model.positional_embeddings, 0.1)
     assert prediction_shares(model, same) == (0, 0)
@@ -69,7 +60,7 @@ def test_a_prediction_that_does_not_vary_has_no_shares():
 @given(st.integers(1, 5), st.integers(1, 6), SEEDS)
 @settings(max_examples=25, deadline=None)
 def test_exact_loss_against_all_orders(n, dim, seed):
-    model, embeddings, y_true = trained_by_nobody(n, dim, seed)
+    model, embeddings, y_true = random_problem(n, dim, seed)
     orders = [list(order) for order in itertools.permutations(range(n))]
     with torch.no_grad():
         losses = [((model(embeddings[order]) - y_true) ** 2).mean().item() for order in orders]

@@ -109,7 +109,7 @@ def assert_download_succeeds(source, command):
     line, bar = stderr.split("\n", 1)
     path = f"{GLOVE}/{GLOVE}.gz"
     assert re.fullmatch(rf"downloading {GLOVE}, \d+ MiB, to {source.folder}/{path}", line)
-    assert "100.0%" in bar or f"{len(ARCHIVE)}" in bar or "downloaded" in bar
+    assert "downloaded" in bar
     files = files_of(source)
     assert files.keys() == {"information.json", f"{GLOVE}/__init__.py", path}
     assert files[path] == ARCHIVE

@@ -3,17 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from conftest import random_problem
 
 from learnable_positional_embeddings import PositionalModel, train
-
-
-def problem(n, dim, seed):
-    """A model with a random head and a random table, and a sequence, all in float64."""
-    torch.manual_seed(seed)
-    model = PositionalModel(n, dim).double()
-    with torch.no_grad():
-        model.positional_embeddings.normal_()
-    return model, torch.randn(n, dim).double(), torch.randn(n).double()
 
 
 def parameters_of(model):
@@ -24,7 +16,7 @@ def parameters_of(model):
 
 @pytest.mark.parametrize(("n", "dim"), [(1, 1), (1, 7), (4, 50), (13, 3)])
 def test_one_step_in_closed_form(n, dim):
-    model, embeddings, y_true = problem(n, dim, seed=n)
+    model, embeddings, y_true = random_problem(n, dim, seed=n)
     (p, w, b), e, y, lr = parameters_of(model), embeddings.numpy(), y_true.numpy(), 0.03
     loss = next(train(model, embeddings, y_true, epochs=1, lr=lr))
 
@@ -37,7 +29,7 @@ def test_one_step_in_closed_form(n, dim):
 
 
 def test_each_loss_is_measured_before_its_step():
-    model, embeddings, y_true = problem(5, 4, seed=1)
+    model, embeddings, y_true = random_problem(5, 4, seed=1)
     for loss in train(model, embeddings, y_true, epochs=3, lr=0.01):
         before = loss
         after = ((model(embeddings) - y_true) ** 2).mean().item()
@@ -64,7 +56,7 @@ def test_the_table_starts_at_zero_and_its_first_step_follows_the_head():
 
 
 def test_gradients_agree_with_finite_differences():
-    model, embeddings, y_true = problem(3, 4, seed=2)
+    model, embeddings, y_true = random_problem(3, 4, seed=2)
     parameters = dict(model.named_parameters())
 
     def loss(*values):

@@ -77,8 +77,11 @@ def test_help_ends_with_three_examples(command):
     assert (status, stderr) == (0, "")
     examples = stdout.rstrip().splitlines()[-3:]
     assert all(line.split()[:2] == ["python", SCRIPT.name] for line in examples)
-    for default in ["20", "0.02", "cpu", *FOUR_WORDS]:
-        assert re.search(rf"default.*{default}|{default}'\]", stdout, re.DOTALL)
+    for option, default in [("epochs", "20"), ("lr", "0.02"), ("seed", "0"), ("device", "cpu")]:
+        assert re.search(
+            rf"^  --{option} .*\(default: {re.escape(default)}\)$", stdout, re.MULTILINE
+        )
+    assert re.findall(r"'(\w+)'", stdout)[:4] == FOUR_WORDS
 
 
 def test_one_word(command):
