@@ -5,7 +5,7 @@ A few words, their GloVe vectors, a table of positions that starts at zero, and 
     y_pred[i] = head(word_embeddings[i] + positional_embeddings[i])
 
 SGD on the mean squared error trains the table and the head together, and the report measures
-what the table learned. Examples:
+whether the table learned order. Examples:
 
     python learnable_positional_embeddings.py
     python learnable_positional_embeddings.py --shuffle --epochs 500 --compare
@@ -16,258 +16,39 @@ what the table learned. Examples:
 # dependencies = ["torch>=2.6,<2.14", "gensim>=4.3.3,<4.5"]
 # ///
 
-from __future__ import annotations
-
 import argparse
 import gzip
-import importlib
+import importlib.util
 import io
 import itertools
 import math
 import os
 import re
-import shutil
-import signal
-import socket
+import statistics
+import subprocess
 import sys
 import tempfile
-import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
-from functools import partial
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, Any
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 PROGRAM = "learnable_positional_embeddings.py"
 WORDS = ["artificial", "intelligence", "machine", "learning"]
-GLOVE = "glove-wiki-gigaword-50"
-BUNDLED = f"{GLOVE} (the script's own copy)"
 FLOAT32_MAX = torch.finfo(torch.float32).max
-DOWNLOAD_TIMEOUT = 20.0  # seconds that a server may keep silent
-MAX_LINE = 2**20  # bytes; no row of vectors is longer, but a file that is not text can be
-MAX_ROWS, EDGE_ROWS = 40, 3  # show up to 40 positions; of more print the first and last 3
+OVERFLOW_ADVICE = "try a smaller --lr, smaller targets or smaller vectors"
 
 
-class InputError(Exception):
-    """What a user can mend; `main` prints it as one line on stderr."""
+class InputError(argparse.ArgumentTypeError):
+    """What a user can mend; argparse or `main` prints it as one line on stderr."""
 
 
-# ------------------------------------------------------------------------ 1. word vectors
-
-
-def load_word_embeddings(words: Sequence[str], source: str | None = None) -> Tensor:
-    """Return the pretrained vectors of `words`: float32, shape (n, d), one row a word, in order.
-
-    `source` is the name of a gensim model, a file of GloVe or word2vec text, plain or .gz, or
-    "random": a standard-normal vector for each different word (d = 50), from torch's generator.
-    Without it the vectors are glove-wiki-gigaword-50 (d = 50; Pennington, Socher, Manning 2014):
-    the script's own copy if that has all the words, else through gensim.
-
-    Raises InputError if the vectors cannot be had, are damaged, or lack one of the words.
-    """
-    source = default_source(words) if source is None else source
-    if source == "random":
-        return torch.randn(len(set(words)), 50)[word_ids(words)]
-    vectors = bundled_vectors() if source == BUNDLED else read_vectors(find_file(source), words)
-    unknown = [word for word in dict.fromkeys(words) if word not in vectors]
-    if unknown:
-        lower = [word.lower() for word in unknown if word.lower() in vectors]
-        hint = f"; in lower case it has {', '.join(map(repr, lower[:10]))}" if lower else ""
-        names = ", ".join(map(repr, unknown[:10])) + (" ..." if len(unknown) > 10 else "")
-        raise InputError(f"{source} has no vector for {names}{hint}")
-    return torch.tensor([vectors[word] for word in dict.fromkeys(words)])[word_ids(words)]
-
-
-def word_ids(words: Sequence[str]) -> Tensor:
-    """Return an int64 tensor of shape (n,): 0 for the first different word, 1 for the next ..."""
-    ids = {word: number for number, word in enumerate(dict.fromkeys(words))}
-    return torch.tensor([ids[word] for word in words], dtype=torch.int64)
-
-
-def default_source(words: Sequence[str]) -> str:
-    """Return the source of `words` if none is named: the script's own copy, else gensim."""
-    # In lower case, for GloVe 6B is uncased: no download would bring a vector for "Machine".
-    return BUNDLED if {word.lower() for word in words} <= bundled_vectors().keys() else GLOVE
-
-
-def bundled_vectors() -> dict[str, list[float]]:
-    """Return the script's own copy of four vectors, which stands at the end of this file."""
-    rows = [row.split() for row in BUNDLED_VECTORS.split("\n\n")]
-    return {word: [float(number) for number in numbers] for word, *numbers in rows}
-
-
-def find_file(source: str) -> str:
-    """Return the path of the file that `source` names, a gensim model's or the user's own."""
-    is_name = re.fullmatch(r"[\w-]+", source, re.ASCII)  # no dot, no slash: it stays in the folder
-    if not is_name or (os.path.exists(source) and not os.path.isdir(source)):
-        return source
-    try:
-        import gensim.downloader as gensim  # type: ignore[import-untyped]  # here: it takes 0.6 s
-    except ImportError as error:
-        raise InputError(f"{error}; python -m pip install gensim") from error
-    path = os.path.join(gensim.BASE_DIR, source, f"{source}.gz")
-    if not os.path.exists(path):  # if it does, gensim is not asked: it would want the network
-        download(source, path)
-    return path
-
-
-def download(name: str, path: str) -> None:
-    """Have gensim fetch the file of a model, and put it at `path` whole or not at all.
-
-    gensim is asked for a path and never for a model: it would import code that it downloaded.
-    It works in a temporary folder, so that whatever stops it leaves nothing broken behind.
-    """
-    import gensim.downloader as gensim
-
-    folder = gensim.BASE_DIR
-    try:
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as staging:
-            with suppress(FileNotFoundError):  # without network an earlier catalogue will do
-                shutil.copy(os.path.join(folder, "information.json"), staging)
-            with gensim_working_in(staging):
-                fetch(name, path)
-            os.makedirs(os.path.join(folder, name), exist_ok=True)
-            for part in ("information.json", f"{name}/__init__.py", f"{name}/{name}.gz"):
-                os.replace(os.path.join(staging, part), os.path.join(folder, part))
-    except InputError:
-        raise
-    except Exception as error:  # gensim raises plain Exception, urllib OSError, json ValueError
-        no_catalogue = isinstance(error, (ValueError, LookupError, TypeError))
-        reason = "gensim's catalogue cannot be had; no network?" if no_catalogue else error
-        raise InputError(
-            f"{name}.gz is not in {os.path.dirname(path)} and cannot be downloaded ({reason}); "
-            "--vectors FILE takes a file from anywhere"
-        ) from error
-
-
-def fetch(name: str, path: str) -> None:
-    """Have gensim download a model, after a line that says what, how big and where to."""
-    import gensim.downloader as gensim
-
-    models = gensim.info()["models"]
-    if name not in models:
-        known = ", ".join(sorted(model for model in models if model.startswith("glove")))
-        raise InputError(f"{name!r} is neither a file nor a gensim model such as {known}")
-    size = models[name].get("file_size", 0) / 2**20
-    print(f"downloading {name}, {size:.0f} MiB, to {path}", flush=True)
-    try:
-        gensim.load(name, return_path=True)
-    except BaseException:
-        print(flush=True)  # so that the error does not stand behind the progress bar
-        raise
-
-
-@contextmanager
-def gensim_working_in(folder: str) -> Iterator[None]:
-    """Make gensim write to `folder` alone, print to stderr, and not wait for ever."""
-    import gensim.downloader as gensim
-
-    before = gensim.BASE_DIR, tempfile.tempdir, socket.getdefaulttimeout()
-    gensim.BASE_DIR = tempfile.tempdir = folder
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)
-    try:
-        with redirect_stdout(sys.stderr):
-            yield
-    finally:
-        gensim.BASE_DIR, tempfile.tempdir, timeout = before
-        socket.setdefaulttimeout(timeout)
-
-
-def read_vectors(path: str, words: Sequence[str]) -> dict[str, list[float]]:
-    """Return the vectors that a file holds for `words` and for their lower-case forms.
-
-    Reads line by line, up to the last of the words; of a repeated word the first row wins.
-    Raises InputError if the file, or a row that is wanted, is damaged.
-    """
-    forms = [*words, *(word.lower() for word in words)]
-    wanted = {form.encode(errors="surrogatepass"): form for form in forms}
-    missing = set(words)
-    vectors: dict[str, list[float]] = {}
-    number = promised = dim = 0
-    for number, line in enumerate(read_lines(path), start=1):
-        if line.isspace():
-            continue
-        if not dim:
-            line = line.removeprefix(b"\xef\xbb\xbf")  # the byte order mark of Windows editors
-            promised, dim = read_shape(line, f"{path}, line {number}")
-            if promised:
-                continue
-        word = wanted.get(line.split(None, 1)[0])
-        if word is None or word in vectors:
-            continue
-        vector = parse_row(line, dim, f"{path}, line {number}")
-        if vector:
-            vectors[word] = vector
-            missing.discard(word)
-            if not missing:
-                return vectors
-    if not dim:
-        raise InputError(f"{path} is empty")
-    if number <= promised:
-        raise InputError(f"{path} is cut short: line 1 says {promised} rows, it has {number - 1}")
-    return vectors
-
-
-def read_lines(path: str) -> Iterator[bytes]:
-    """Yield the lines of a file, unpacked if its name ends in .gz; raise InputError if it can't."""
-    try:
-        with open(path, "rb") as raw:
-            gz = path.endswith(".gz")
-            file = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if gz else raw
-            while line := file.readline(MAX_LINE):
-                if len(line) == MAX_LINE:
-                    raise InputError(f"{path} is not text: it has a line of over {MAX_LINE} bytes")
-                yield line
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or f"no whole .gz file ({error}), get it again"
-        raise InputError(f"cannot read {path}: {reason}") from error
-
-
-def read_shape(line: bytes, where: str) -> tuple[int, int]:
-    """Return (rows, dimensions) of a word2vec header, or (0, dimensions) of a first row."""
-    header = re.fullmatch(rb"(\d{1,18})\s+(\d{1,18})\s*", line)
-    if header:
-        return int(header[1]), int(header[2])
-    dim = len(list(itertools.takewhile(is_number, reversed(line.split()[1:]))))
-    if not dim:
-        raise InputError(f"{where}: no word with its numbers, as GloVe and word2vec text have")
-    return 0, dim
-
-
-def parse_row(line: bytes, dim: int, where: str) -> list[float] | None:
-    """Return the numbers of a row, or None if its token goes on after the first space."""
-    fields = line.split()[1:]
-    if not all(map(is_number, fields[:-dim])):
-        return None  # GloVe 840B has tokens such as "at name@domain.com"
-    vector = [float(field) for field in fields if is_number(field)]
-    if not (len(vector) == len(fields) == dim and all(abs(x) <= FLOAT32_MAX for x in vector)):
-        raise InputError(f"{where}: not a word and {dim} finite numbers, as line 1 says")
-    return vector
-
-
-def is_number(field: bytes) -> bool:
-    """Return whether a field reads as a number, nan and infinities included."""
-    with suppress(ValueError):
-        return isinstance(float(field), float)
-    return False
-
-
-# ------------------------------------------------------------------------ 2. the model
-
-
+# ------------------------------------------------------------------------ model and training
 class PositionalModel(nn.Module):
-    """A learnable positional table and a linear head (Gehring et al. 2017; Devlin et al. 2018).
-
-    `positional_embeddings`: float32, shape (n, d), zeros until trained. `head`: d -> 1.
-    """
+    """A learnable table `positional_embeddings` (n, d; Gehring et al. 2017) and a linear `head`."""
 
     def __init__(self, sequence_length: int, dim: int) -> None:
         super().__init__()
@@ -275,13 +56,10 @@ class PositionalModel(nn.Module):
         self.head = nn.Linear(dim, 1)
 
     def forward(self, word_embeddings: Tensor) -> Tensor:
-        """Return `y_pred`, shape (n,), one number a place, for word vectors of shape (n, d)."""
+        """Return `y_pred`, shape (n,), one number a position, for word vectors of shape (n, d)."""
         combined_embeddings = word_embeddings + self.positional_embeddings
         y_pred: Tensor = self.head(combined_embeddings).squeeze(-1)
         return y_pred
-
-
-# ------------------------------------------------------------------------ 3. training
 
 
 def train(
@@ -296,424 +74,496 @@ def train(
     """Train by SGD on the mean squared error; yield the loss of each epoch, before its step.
 
     `word_embeddings` has shape (n, d), `y_true` (n,). With `shuffle` the words stand in a new
-    random order every epoch, and the targets stay with the places.
-    Raises InputError if the loss overflows.
+    random order every epoch, and the targets stay. Raises InputError if the loss overflows.
     """
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    sequence = word_embeddings.clone() if shuffle else word_embeddings  # one for all epochs
+    sequence = word_embeddings
     for epoch in range(epochs):
         if shuffle:
             order = torch.randperm(len(y_true)).to(y_true.device)
-            torch.index_select(word_embeddings, 0, order, out=sequence)
+            sequence = word_embeddings.index_select(0, order)
         loss = nn.functional.mse_loss(model(sequence), y_true)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        yield require_finite(loss.item(), epoch, lr)
+        if not math.isfinite(loss.item()):
+            raise InputError(f"the loss overflows in epoch {epoch + 1}: {OVERFLOW_ADVICE}")
+        yield loss.item()
 
 
-def require_finite(loss: float, epoch: int, lr: float) -> float:
-    """Return the loss after `epoch` epochs, or raise InputError if it has overflowed."""
-    if not loss <= FLOAT32_MAX:  # nan is not, either
-        advice = f"an --lr below {lr:g}" if epoch else "smaller targets or vectors"
-        raise InputError(f"the loss is {loss} after epoch {epoch}: try {advice}")
-    return loss
-
-
-# ------------------------------------------------------------------------ 4. evidence
-
-
+# ------------------------------------------------------------------------ evidence
 def prediction_parts(model: PositionalModel, word_embeddings: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (a, c), float64, shape (n,): word j at position i is predicted as a[j] + c[i]."""
-    w, b = model.head.weight.detach()[0].cpu().double(), model.head.bias.item()
+    """Return (by_word, by_position), float64 (n,): word j at i gets by_word[j] + by_position[i]."""
+    weight = model.head.weight.detach()[0].cpu().double()
     table = model.positional_embeddings.detach().cpu().double()
-    return word_embeddings.cpu().double() @ w, table @ w + b
-
-
-def exact_loss(
-    model: PositionalModel, word_embeddings: Tensor, y_true: Tensor, shuffle: bool
-) -> float:
-    """Return the mean squared error: in the given order, or the mean over all n! orders."""
-    a, c = prediction_parts(model, word_embeddings)
-    y = y_true.cpu().double()
-    if shuffle:
-        return (a.var(correction=0) + (a.mean() + c - y).square().mean()).item()
-    return (a + c - y).square().mean().item()
+    return word_embeddings.cpu().double() @ weight + model.head.bias.item(), table @ weight
 
 
 def prediction_shares(model: PositionalModel, word_embeddings: Tensor) -> tuple[float, float]:
     """Return the shares (word, position) in the variance of the predictions; they add up to 1.
 
-    With every word put at every position, Var(a[j] + c[i]) = Var(a) + Var(c) exactly. A
-    prediction that does not vary, up to rounding, has no shares: (0.0, 0.0).
+    With every word at every position the parts' variances add up. (0, 0) if all is rounding.
     """
-    a, c = prediction_parts(model, word_embeddings)
-    word, position = a.var(correction=0).item(), c.var(correction=0).item()
-    if word + position <= 1e-12 * (a.square().mean() + c.square().mean()).item():
+    by_word, by_position = prediction_parts(model, word_embeddings)
+    word, position = by_word.var(correction=0).item(), by_position.var(correction=0).item()
+    rounding = 1e-12 * (by_word.square().mean() + by_position.square().mean()).item()
+    if word + position <= rounding:
         return 0.0, 0.0
     return word / (word + position), position / (word + position)
 
 
-def loss_floor(words: Sequence[str], y_true: Tensor, shuffle: bool) -> float:
-    """Return the lowest mean squared error that any model without positions can reach.
+def exact_loss(
+    model: PositionalModel, word_embeddings: Tensor, y_true: Tensor, shuffle: bool
+) -> float:
+    """Return the loss in this order, or its mean over all n!; InputError if float32 overflows."""
+    by_word, by_position = prediction_parts(model, word_embeddings)
+    error = by_position - y_true.cpu().double()
+    loss = (by_word + error).square().mean()
+    if shuffle:
+        loss = by_word.var(correction=0) + (by_word.mean() + error).square().mean()
+    if loss.isnan() or loss > FLOAT32_MAX:
+        raise InputError(f"the loss overflows after the last step: {OVERFLOW_ADVICE}")
+    return loss.item()
 
-    Its prediction depends on the word alone, so the best is the mean target of each word;
-    shuffled, every word meets every target, and the best is the mean of all.
+
+def loss_floor(words: list[str], y_true: Tensor, shuffle: bool) -> float:
+    """Return the lowest mean squared error of a model that is blind to order.
+
+    It predicts the same for a word wherever that stands (a head on each word, a bag of words,
+    self-attention without a mask), at best the word's mean target. Shuffled, every word meets
+    every target, and the floor is one of the mean over all orders.
     """
     y = torch.as_tensor(y_true, dtype=torch.float64, device="cpu")
-    ids = torch.zeros(len(words), dtype=torch.int64) if shuffle else word_ids(words)
-    means = torch.bincount(ids, weights=y) / torch.bincount(ids)
-    return (y - means[ids]).square().mean().item()
+    groups = torch.zeros(len(words), dtype=torch.int64) if shuffle else word_ids(words)
+    means = torch.bincount(groups, weights=y) / torch.bincount(groups)
+    return (y - means[groups]).square().mean().item()
 
 
 def sinusoidal_embeddings(sequence_length: int, dim: int) -> Tensor:
     """Return the fixed table of Vaswani et al. 2017, section 3.5: float32, shape (n, d)."""
     position, column = torch.arange(sequence_length).double(), torch.arange(dim)
-    angles = torch.outer(position, 10000.0 ** (-(column - column % 2).double() / dim))
-    return torch.where(column % 2 == 0, angles.sin(), angles.cos()).float()
+    angle = torch.outer(position, 10000.0 ** (-(column - column % 2).double() / dim))
+    return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float()
 
 
-def final_loss(
-    positions: str, word_embeddings: Tensor, y_true: Tensor, epochs: int, lr: float, shuffle: bool
-) -> float:
-    """Train with no, sinusoidal or learned positions; return the exact loss, nan if it diverged."""
-    model = PositionalModel(*word_embeddings.shape).to(word_embeddings.device)
-    model.positional_embeddings.requires_grad_(positions == "learned")
-    if positions == "sinusoidal":
-        model.positional_embeddings.copy_(sinusoidal_embeddings(*word_embeddings.shape))
+# ------------------------------------------------------------------------ word vectors
+GLOVE_MODELS = [f"glove-wiki-gigaword-{dim}" for dim in (50, 100, 200, 300)]
+GLOVE_MODELS += [f"glove-twitter-{dim}" for dim in (25, 50, 100, 200)]
+BUNDLED = "glove-wiki-gigaword-50 (the script's own copy)"
+MAX_LINE = 2**20  # bytes; no row of vectors is longer, but a file that is not text can be
+DOWNLOAD = """
+import gensim.downloader, socket, sys
+socket.setdefaulttimeout(20)  # seconds that a server may keep silent
+gensim.downloader.load(sys.argv[1], return_path=True)
+"""
+
+
+def load_word_embeddings(words: list[str], source: str | None = None) -> Tensor:
+    """Return the vectors of `words`: float32, shape (n, d), one row a word, in the order given.
+
+    `source` is one of GLOVE_MODELS (Pennington, Socher, Manning 2014), a file of GloVe or word2vec
+    text, plain or .gz, or "random" (d = 50). Without it: as `default_source` says.
+    Raises InputError if the vectors cannot be had, are damaged, or lack one of the words.
+    """
+    source = default_source(words) if source is None else source
+    if source == "random":
+        return random_embeddings(words, load_word_embeddings(WORDS))
+    lines = iter(BUNDLED_VECTORS.splitlines()) if source == BUNDLED else read_lines(source)
+    vectors = read_vectors(lines, source, words)
+    unknown = [repr(word) for word in dict.fromkeys(words) if word not in vectors]
+    if unknown:
+        hint = "the words of gensim's GloVe models are in lower case"
+        raise InputError(f"{source} has no vector for {', '.join(unknown[:10])}; {hint}")
+    rows = [vectors[word] for word in dict.fromkeys(words)]
+    return torch.tensor(rows, dtype=torch.float32)[word_ids(words)]
+
+
+def random_embeddings(words: list[str], pretrained: Tensor) -> Tensor:
+    """Return normal vectors of `pretrained`'s root mean square: float32, (n, d), one a word."""
+    vectors = torch.randn(len(set(words)), pretrained.shape[1], dtype=torch.float32)
+    return vectors[word_ids(words)].to(pretrained.device) * pretrained.square().mean().sqrt()
+
+
+def word_ids(words: list[str]) -> Tensor:
+    """Return an int64 tensor of shape (n,): 0 for the first different word, 1 for the next ..."""
+    ids = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    return torch.tensor([ids[word] for word in words], dtype=torch.int64)
+
+
+def default_source(words: list[str]) -> str:
+    """Return the script's own copy if it has all words, else glove-wiki-gigaword-50 (uncased)."""
+    return BUNDLED if {word.lower() for word in words} <= set(WORDS) else GLOVE_MODELS[0]
+
+
+def read_lines(source: str) -> Iterator[bytes]:
+    """Yield the lines of a file or a gensim model; raise InputError if they cannot be read."""
+    folder = os.environ.get("GENSIM_DATA_DIR") or os.path.expanduser("~/gensim-data")
+    path = os.path.join(folder, source, f"{source}.gz") if source in GLOVE_MODELS else source
+    if not os.path.exists(path):
+        if source not in GLOVE_MODELS:
+            raise InputError(f"{source!r} is neither a file nor one of {', '.join(GLOVE_MODELS)}")
+        download(source, os.path.abspath(folder))
     try:
-        list(train(model, word_embeddings, y_true, epochs=epochs, lr=lr, shuffle=shuffle))
-        return require_finite(exact_loss(model, word_embeddings, y_true, shuffle), epochs, lr)
-    except InputError:
-        return float("nan")
+        with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
+            while line := file.readline(MAX_LINE):
+                yield line
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or f"{error}; get the file again"
+        raise InputError(f"cannot read {path}: {reason}") from error
 
 
-# ------------------------------------------------------------------------ 5. report
+def download(name: str, folder: str) -> None:
+    """Have gensim fetch a model into its data folder, whole or not at all.
 
-
-def print_losses(losses: Iterator[float], epochs: int) -> list[float]:
-    """Print the loss of every epoch as it comes, and return them; Ctrl-C ends this early."""
-    seen: list[float] = []
-    interrupted = threading.Event()
-
-    def interrupt(*_: object) -> None:
-        interrupted.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C ends at once
-
-    before = signal.signal(signal.SIGINT, interrupt)
+    gensim is asked for a path and never for a model: it would import code that it downloaded. It
+    works in a process and a temporary folder of its own, so whatever ends it breaks nothing.
+    """
+    print(f"downloading {name} to {folder}", file=sys.stderr, flush=True)
     try:
-        for loss in losses:
-            seen.append(loss)
-            print(f"epoch {len(seen):>{len(str(epochs))}}/{epochs}  loss {loss:.6f}")
-            if interrupted.is_set():
-                break
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return seen
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as staging:
+            subprocess.run(
+                [sys.executable, "-c", DOWNLOAD, name],
+                cwd=staging,  # where Python looks for modules first
+                env=os.environ | {"GENSIM_DATA_DIR": staging, "TMPDIR": staging},
+                stdout=2,  # its progress bar goes to our stderr
+                stderr=subprocess.PIPE,
+                errors="replace",
+                check=True,
+            )
+            os.makedirs(os.path.join(folder, name), exist_ok=True)
+            for file in ("information.json", f"{name}/__init__.py", f"{name}/{name}.gz"):
+                os.replace(os.path.join(staging, file), os.path.join(folder, file))
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(file=sys.stderr)  # the progress bar ends within a line
+        reason = (getattr(error, "stderr", None) or str(error)).strip().rpartition("\n")[2]
+        advice = "it takes gensim and a network; --vectors FILE takes a file from anywhere"
+        raise InputError(f"cannot download {name} to {folder}: {reason}; {advice}") from error
 
 
-def describe_shares(word: float, position: float) -> tuple[str, str]:
-    """Return the shares of the prediction in words, and what they mean."""
-    if not word + position:
-        return "none, it does not vary", "It is the same for every word at every position."
-    if position < 0.1:
-        meaning = "The word decides the prediction: the table has learned next to no order."
-    elif position > 0.9:
-        meaning = "The position decides the prediction: the table has learned the order."
-    else:
-        meaning = "Word and position decide together: the table has learned a part of the order."
-    return f"word {100 * word:.2f} %, position {100 * position:.2f} %", meaning
+def read_vectors(lines: Iterator[bytes], source: str, words: list[str]) -> dict[str, list[float]]:
+    """Return the vectors that a text has of the words; InputError if it is damaged, or no such."""
+    rows = (line for line in lines if not line.isspace())
+    row = next(rows, b"").removeprefix(b"\xef\xbb\xbf")  # the byte order mark of Windows editors
+    header = re.fullmatch(rb"\d+\s+(\d{1,9})\s*", row)
+    if header:
+        row = next(rows, b"")
+    numbers = list(itertools.takewhile(is_number, reversed(row.split()[1:])))
+    dim = int(header[1]) if header else len(numbers)
+    if not 1 <= dim <= len(numbers) or b"\r" in row.strip() or len(row) == MAX_LINE:
+        raise InputError(f"{source} is not text of words and numbers, as GloVe and word2vec have")
+    wanted = {word.encode(errors="surrogatepass"): word for word in words}
+    vectors = {}
+    while row and wanted:
+        token, *numbers = row.rsplit(None, dim)  # from the right: GloVe 840B has tokens with spaces
+        word = wanted.pop(token, None)
+        if word is not None:
+            if len(numbers) < dim or not all(map(is_number, numbers)):
+                raise InputError(f"{source}: the row of {word!r} is not {dim} finite numbers")
+            vectors[word] = [float(number) for number in numbers]
+        row = next(rows, b"")
+    return vectors
 
 
-def print_comparison(
-    words: Sequence[str], pretrained: Tensor, y_true: Tensor, epochs: int, lr: float, shuffle: bool
+def is_number(field: bytes) -> bool:
+    """Return whether a field is a number that float32 can hold."""
+    try:
+        return abs(float(field)) <= FLOAT32_MAX
+    except ValueError:
+        return False
+
+
+# ------------------------------------------------------------------------ report
+MAX_ROWS, EDGE_ROWS = 40, 3  # show up to 40 positions; of more print the first and last 3
+SEEDS = 10  # of the comparison
+
+
+def print_model(
+    words: list[str], y_true: Tensor, model: PositionalModel, word_embeddings: Tensor, shuffle: bool
 ) -> None:
-    """Train with each kind of positions on pretrained and random vectors; print the losses."""
-    print("\nfinal loss    pretrained        random  vectors")
-    for positions in ("none", "sinusoidal", "learned"):
-        print(f"{positions:<10}", end="")
-        for vectors in (pretrained, None):
-            torch.manual_seed(torch.initial_seed())  # each as if it were the only run
-            if vectors is None:
-                vectors = load_word_embeddings(words, "random").to(pretrained.device)
-            loss = final_loss(positions, vectors, y_true, epochs, lr, shuffle)
-            print(f"{'diverged' if math.isnan(loss) else format(loss, '.6e'):>14}", end="")
-        print()
-    why = "every word meets every target" if shuffle else "a word has but one prediction"
-    print(f"{'floor':<10}{loss_floor(words, y_true, shuffle):>14.6e}")
-    print(f"Without positions no loss is below the floor: {why}.")
+    """Print the predictions with their two parts, and the learned table, within 80 columns."""
+    n, dim = word_embeddings.shape
+    shown = [i for i in range(n) if n <= MAX_ROWS or not EDGE_ROWS <= i < n - EDGE_ROWS]
+    by_word, by_position = prediction_parts(model, word_embeddings)
+    print("\nposition  word               y_true      y_pred  =  by word  +  by position")
+    for i in shown:
+        columns = y_true[i], by_word[i] + by_position[i], by_word[i], by_position[i]
+        y, y_pred, word, position = (number(column.item()) for column in columns)
+        print(f"{i:>8}  {words[i][:13]:<13}{y:>12}{y_pred:>12}{word:>12}{position:>16}")
+    which = "" if len(shown) == n else f", the first and last {EDGE_ROWS} of them"
+    print(f"\npositional embeddings: {n} positions x {dim} dimensions{which}")
+    for i in shown:
+        print(f"\nposition {i}" if shuffle else f"\nposition {i}, {words[i][:60]}")
+        row = [f"{number(value):>11}" for value in model.positional_embeddings[i].tolist()]
+        for start in range(0, dim, 7):
+            print(*row[start : start + 7], sep="")
 
 
-def print_predictions(words: Sequence[str], y_true: Tensor, y_pred: Tensor) -> None:
-    """Print for every position its word, its target and its prediction."""
-    print("\nposition  word                        y_true        y_pred")
-    for position in shown_positions(len(words)):
-        word, true, pred = words[position], y_true[position], y_pred[position]
-        print(f"{position:>8}  {word[:20]:<20}  {true:12.6f}  {pred:12.6f}")
+def print_evidence(
+    words: list[str], y_true: Tensor, model: PositionalModel, word_embeddings: Tensor, shuffle: bool
+) -> None:
+    """Print what the table learned, and one sentence that says no more than the figures prove."""
+    loss = exact_loss(model, word_embeddings, y_true, shuffle)
+    floor, variance = loss_floor(words, y_true, shuffle), loss_floor(words, y_true, shuffle=True)
+    word, position = prediction_shares(model, word_embeddings)
+    shares = f"word {percent(word)}, position {percent(position)}"
+    varies = word + position > 0
+    orders = " over all orders" if shuffle else ""
+    print(f"\nfinal loss                        {loss:.4e}{orders}")
+    print(f"lowest loss blind to order        {floor:.4e}")
+    print(f"loss of predicting the mean       {variance:.4e}")
+    print(f"share of the prediction           {shares if varies else 'none, it does not vary'}")
+    order = percent(floor / variance) if variance else "none: all targets are the same"
+    print(f"variance that needs order         {order}")
+    if variance == 0:
+        print("\nAll targets are the same: there is nothing to tell apart.")
+    elif floor == 0:
+        print("\nNothing needs order: a model blind to order could meet each word's one target.")
+    else:
+        unexplained = y_true.cpu().double() - prediction_parts(model, word_embeddings)[1]
+        explained = 1 - loss_floor(words, unexplained, shuffle) / floor
+        print(f"explained by the table            {percent(explained)} of it\n")
+        if round(100 * explained, 2) > 0:
+            print(f"The table explains {percent(explained)} of what no model blind to order can.")
+        else:
+            print("The table explains nothing that a model blind to order could not (less than")
+            print("0.01 %): this run does not show that order was learned.")
 
 
-def print_table(words: Sequence[str], table: Tensor) -> None:
-    """Print a table of shape (n, d), labelled by position and word, within 80 columns."""
-    n, dim = table.shape
-    shown = shown_positions(n)
-    part = "" if len(shown) == n else f", the first and last {EDGE_ROWS} of them"
-    print(f"\npositional embeddings: {n} positions x {dim} dimensions{part}")
-    form = "10.6f" if 1e-3 <= table.abs().max() < 10 else "10.2e"
-    for position in shown:
-        print(f"\nposition {position}, {words[position][:60]}")
-        values = [format(value, form) for value in table[position].tolist()]
-        for start in range(0, dim, 8):
-            print(*values[start : start + 8], sep="")
+def number(value: float) -> str:
+    """Return a number with six decimals, or with an exponent where those show too little."""
+    fixed = value == 0 or 1e-5 <= abs(value) < 1000
+    return f"{value + 0.0:.6f}" if fixed else f"{value:.3e}"  # + 0.0 makes 0.0 of -0.0
 
 
-def shown_positions(n: int) -> list[int]:
-    """Return the positions to print: all, or the first and last few of a long sequence."""
-    return [i for i in range(n) if n <= MAX_ROWS or not EDGE_ROWS <= i < n - EDGE_ROWS]
+def percent(share: float) -> str:
+    """Return a share in per cent; no rounding makes zero of one above zero."""
+    rounded = round(100 * share, 2) + 0.0  # + 0.0 makes 0.0 of -0.0
+    if share > 0 and rounded == 0:
+        return "<0.01 %"
+    return f"{rounded:.2f} %" if abs(rounded) < 1e6 else f"{rounded:.2e} %"
+
+
+def compare(words: list[str], pretrained: Tensor, y_true: Tensor, seed: int, **sgd: Any) -> None:
+    """Train six kinds of positions on pretrained and on random vectors; print the exact losses."""
+    print(f"\nfinal loss of seeds {seed} to {seed + SEEDS - 1}: median [lowest, highest]")
+    print("              pretrained vectors              random vectors of their length")
+    for positions in ("none", "sinusoidal", "random", "learned 0", "learned 0.02", "learned 1"):
+        cells = []
+        for random in (False, True):
+            losses = []
+            for each in range(seed, seed + SEEDS):
+                torch.manual_seed(each)
+                vectors = random_embeddings(words, pretrained) if random else pretrained
+                losses.append(final_loss(positions, vectors, y_true, **sgd))
+            median = statistics.median(losses)
+            cells.append(f"{median:.2e} [{min(losses):.2e}, {max(losses):.2e}]")
+        print(f"{positions:<14}{cells[0]:<32}{cells[1]}")
+    print(f"floor         {loss_floor(words, y_true, sgd['shuffle']):.2e}")
+    print("This compares how fast each learns in these steps, not how far it can get.")
+
+
+def final_loss(positions: str, word_embeddings: Tensor, y_true: Tensor, **sgd: Any) -> float:
+    """Train with a kind of positions; return the exact loss, infinity if it overflowed."""
+    model = PositionalModel(*word_embeddings.shape)
+    table = model.positional_embeddings.requires_grad_(positions.startswith("learned"))
+    deviation = {"random": 1, "learned 0.02": 0.02, "learned 1": 1}.get(positions)
+    if positions == "sinusoidal":
+        table.data = sinusoidal_embeddings(*table.shape)
+    elif deviation:
+        nn.init.normal_(table, std=deviation)
+    model.to(y_true.device)
+    try:
+        list(train(model, word_embeddings, y_true, **sgd))
+        return exact_loss(model, word_embeddings, y_true, sgd["shuffle"])
+    except InputError:
+        return math.inf
 
 
 def draw_figure(
-    words: Sequence[str], losses: list[float], model: PositionalModel, word_embeddings: Tensor
-) -> Figure:
-    """Return a matplotlib figure: the losses, the learned table, and the grid of predictions."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    words: list[str], shuffle: bool, losses: list[float], floor: float, grid: Tensor, table: Tensor
+) -> Any:
+    """Return a matplotlib Figure of the losses, the grid of predictions, and the learned table."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
-    n, shown = len(words), min(len(words), MAX_ROWS)
-    part = f", the first {shown} of {n} positions" if shown < n else ""
-    a, c = (half[:shown].numpy() for half in prediction_parts(model, word_embeddings))
-    table = model.positional_embeddings.detach()[:shown].cpu().numpy()
-    peak = float(abs(table).max()) or 1.0
-    shares, _ = describe_shares(*prediction_shares(model, word_embeddings))
-
-    figure = Figure(figsize=(12, 5 + 0.22 * shown), layout="constrained")
-    FigureCanvasAgg(figure)
-    heights = 16 + 0.5 * shown, 6 + 0.5 * shown
-    loss, grid, heat = figure.subplot_mosaic("LG;TT", height_ratios=heights).values()
-    loss.semilogy(range(1, len(losses) + 1), losses, marker=".", markersize=4, linewidth=1)
-    loss.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    loss.set(title="loss", xlabel="epoch", ylabel="mean squared error, before the step")
-    figure.colorbar(grid.imshow(a[:, None] + c, aspect="auto"), ax=grid, label="y_pred")
-    grid.set(title=f"share of the prediction: {shares}", xlabel=f"at position{part}", ylabel="word")
-    colours = heat.imshow(table, cmap="RdBu_r", vmin=-peak, vmax=peak, aspect="auto")
-    figure.colorbar(colours, ax=heat)
-    heat.set(title=f"learned positional embeddings{part}", xlabel="dimension")
-    size = 9 if shown <= 20 else 7
-    names = [word[:16] for word in words[:shown]]
-    rows = [f"{position} {name}" for position, name in enumerate(names)]
-    grid.set_xticks(range(0, shown, 1 + shown // 13))
-    grid.set_yticks(range(shown), names, fontsize=size, parse_math=False)
-    heat.set_yticks(range(shown), rows, fontsize=size, parse_math=False)
+    names = [(word if word.isprintable() else ascii(word))[:16] for word in words]
+    figure = Figure(figsize=(12, 5 + 0.3 * len(words)), layout="constrained")
+    left, right, below = figure.subplot_mosaic("LR;BB").values()
+    left.semilogy(range(1, len(losses) + 1), losses, marker=".", label="loss, before the step")
+    if floor > 0:  # 0 has no place on a logarithmic axis
+        left.axhline(floor, color="black", linestyle="--", label="lowest loss blind to order")
+    left.set(title="mean squared error", xlabel="epoch")
+    left.legend()
+    figure.colorbar(right.imshow(grid, aspect="auto"), ax=right)
+    right.set(title="prediction of every word at every position", xlabel="position", ylabel="word")
+    right.set_yticks(range(len(words)), names, parse_math=False)
+    peak = table.abs().max().item() or 1
+    image = below.imshow(table, aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
+    figure.colorbar(image, ax=below)
+    below.set(title="learned positional embeddings", xlabel="dimension", ylabel="position")
+    rows = [f"{i}" if shuffle else f"{i} {name}" for i, name in enumerate(names)]
+    below.set_yticks(range(len(words)), rows, parse_math=False)
+    for axes in (left, right, below):
+        axes.locator_params(axis="x", integer=True)
     return figure
 
 
-def save_checkpoint(
-    path: str, model: PositionalModel, word_embeddings: Tensor, **rest: object
-) -> None:
-    """Write a dict for torch.load(path, weights_only=True): state dict, word embeddings, `rest`."""
-    state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
-    parts = {"model_state_dict": state, "word_embeddings": word_embeddings.cpu(), **rest}
-    write_file(path, partial(torch.save, parts))
-
-
-def write_file(path: str, write: Callable[[io.BytesIO], object]) -> None:
-    """Write a file beside `path` and put it in its place when it is whole, or raise InputError."""
-    buffer = io.BytesIO()
+def save_figure(path: str, *content: Any) -> None:
+    """Draw the figure into a file, in the format that its name ends in."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as matplotlib's of a letter that its font lacks
-        write(buffer)
+        style = {"format": path[-3:].lower(), "dpi": 110}
+        write_file(path, lambda file: draw_figure(*content).savefig(file, **style))
+
+
+def save_checkpoint(path: str, model: PositionalModel, **content: Any) -> None:
+    """Write a dict for torch.load with weights_only=True: `model_state_dict`, and `content`."""
+    state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    write_file(path, lambda file: torch.save({"model_state_dict": state, **content}, file))
+
+
+def write_file(path: str, write: Callable[[IO[bytes]], object] | None = None) -> str:
+    """Put a file at `path`, whole or not at all; without `write` try whether that can be done."""
     target = os.path.realpath(path)
-    temporary = os.path.join(os.path.dirname(target), f".{PROGRAM}-{os.getpid()}.tmp")
     try:
-        with open(temporary, "xb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())  # before the old file goes the new one must be on the disk
-        os.replace(temporary, target)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        with suppress(FileNotFoundError):
-            os.remove(temporary)
+        if not os.path.basename(path) or (os.path.exists(target) and not os.path.isfile(target)):
+            raise OSError("it is no place for a file")
+        with tempfile.TemporaryDirectory(prefix=".", dir=os.path.dirname(target)) as folder:
+            temporary = os.path.join(folder, os.path.basename(target))
+            with open(temporary, "x+b") as file:
+                if write:
+                    write(file)
+            if write:
+                os.replace(temporary, target)
+    except Exception as error:  # matplotlib has any kind: of fonts, of LaTeX, of its settings
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot write {path!r}: {reason}") from error
+    return path
 
 
-# ------------------------------------------------------------------------ 6. command line
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """An ArgumentParser that reports an error in one line, without the usage before it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
-
-
-def works(action: Callable[[], object]) -> bool:
-    """Return whether an action succeeds: what cannot be known otherwise is tried."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            action()
-    except (OSError, RuntimeError, AssertionError, ImportError):  # each torch device has its own
-        return False
-    return True
-
-
-def can_write(path: str) -> bool:
-    """Return whether a file could be put at this path."""
-    target = os.path.realpath(path)
-    is_free = os.path.isfile(target) or not os.path.exists(target)
-    return is_free and works(lambda: tempfile.TemporaryFile(dir=os.path.dirname(target)).close())
-
-
+# ------------------------------------------------------------------------ command line
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line, with the help that it prints."""
-    description, _, examples = (__doc__ or "").partition("Examples:")
-    parser = OneLineParser(
-        prog=PROGRAM,
-        description=description,
-        epilog=f"examples:{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog=PROGRAM, description=__doc__, formatter_class=layout)
     add = parser.add_argument
     add("--words", nargs="+", default=WORDS, metavar="W", help="sequence (default: %(default)s)")
-    places = "y_true, a number a word (default: the place in the sequence, scaled to [0, 1])"
-    add("--targets", nargs="+", type=float, metavar="Y", help=places)
-    sources = (
-        "a gensim model, a file of GloVe or word2vec text, plain or .gz, or 'random' (default: "
-        f"the script's own copy if it has all the words, else {GLOVE} through gensim)"
-    )
-    add("--vectors", metavar="SOURCE", help=sources)
+    add("--targets", nargs="+", type=float, metavar="Y", help="y_true (default: the place, 0 to 1)")
+    add("--vectors", metavar="SOURCE", help=f"{', '.join(GLOVE_MODELS)}, a file, or random")
     add("--shuffle", action="store_true", help="a new random order of the words every epoch")
     add("--compare", action="store_true", help="compare with other positions and vectors")
     add("--epochs", type=int, default=20, metavar="N", help="steps of SGD (default: %(default)s)")
     add("--lr", type=float, default=0.02, help="learning rate (default: %(default)s)")
     add("--seed", type=int, default=0, metavar="S", help="for all that is random (default: 0)")
     add("--device", default="cpu", metavar="D", help="any torch device (default: %(default)s)")
-    add("--save", metavar="FILE", help="write a checkpoint for torch.load")
-    add("--plot", metavar="FILE", help="write a figure: .png, .svg or .pdf")
+    add("--save", type=write_file, metavar="FILE", help="write a checkpoint for torch.load")
+    add("--plot", type=write_file, metavar="FILE", help="write a figure: .png, .svg or .pdf")
     return parser
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options; one that makes no sense ends the program with status 2."""
+    """Return the options; the first that makes no sense ends the program with status 2."""
     parser = make_parser()
     args = parser.parse_args(argv)
-    n, targets, device, plot = len(args.words), args.targets or [], args.device, args.plot
-    bad_words = [word for word in args.words if word.split() != [word]]
-    bad_targets = [y for y in targets if not abs(y) <= FLOAT32_MAX]
-    bad_files = [path for path in (args.save, plot) if path is not None and not can_write(path)]
-    formats = (".png", ".svg", ".pdf")
-    for fine, message in [
-        (not bad_words, f"--words {bad_words[:3]}: empty or with white space"),
-        (len(targets) in (0, n), f"--targets: {len(targets)} numbers for {n} words"),
-        (not bad_targets, f"--targets {bad_targets[:3]}: not finite"),
-        (args.epochs >= 1, f"--epochs {args.epochs}: must be 1 or more"),
-        (0 < args.lr <= FLOAT32_MAX, f"--lr {args.lr}: must be positive and finite"),
-        (-(2**63) <= args.seed < 2**64, f"--seed {args.seed}: must be a whole number of 64 bits"),
-        (
-            works(lambda: torch.zeros(1, device=device).item()),
-            f"--device {device}: torch cannot use it here",
-        ),
-        (not bad_files, f"--save, --plot: cannot write a file at {bad_files}"),
-        (not plot or plot.lower().endswith(formats), f"--plot {plot}: not .png, .svg or .pdf"),
-        (
-            not plot or works(lambda: importlib.import_module("matplotlib.figure")),
-            "--plot: python -m pip install matplotlib first",
-        ),
-    ]:
-        if not fine:
-            parser.error(f"argument {message}")
+    if not args.words or any(word.split() != [word] for word in args.words):
+        parser.error("argument --words: a word is missing, empty, or has white space in it")
+    n = len(args.words)
+    if args.targets is None:
+        args.targets = [i / max(n - 1, 1) for i in range(n)]
+    if len(args.targets) != n or not all(abs(y) <= FLOAT32_MAX for y in args.targets):
+        parser.error(f"argument --targets: {n} words need {n} finite numbers, not {args.targets}")
+    if args.vectors is None:
+        args.vectors = default_source(args.words)
+    if args.epochs < 1:
+        parser.error(f"argument --epochs: must be 1 or more: {args.epochs}")
+    if not 0 < args.lr <= FLOAT32_MAX:
+        parser.error(f"argument --lr: must be positive and finite: {args.lr}")
+    if not -(2**63) <= args.seed <= 2**64 - SEEDS:
+        parser.error(f"argument --seed: must be a whole number of 64 bits: {args.seed}")
+    try:
+        torch.zeros(1, device=args.device).item()
+    except (RuntimeError, AssertionError, ImportError):  # each device has its own
+        parser.error(f"argument --device: torch cannot use {args.device!r} here")
+    if args.plot is not None and not args.plot.lower().endswith((".png", ".svg", ".pdf")):
+        parser.error(f"argument --plot: must end in .png, .svg or .pdf: {args.plot!r}")
+    if args.plot is not None and importlib.util.find_spec("matplotlib") is None:
+        parser.error("argument --plot: python -m pip install matplotlib first")
+    files = [os.path.realpath(f) for f in (args.save, args.plot, args.vectors) if f is not None]
+    if len(set(files)) < len(files):
+        parser.error("arguments --save, --plot, --vectors: must not name the same file")
     return args
 
 
+def run(args: argparse.Namespace) -> None:
+    """Train, keep what was learned, report it, and compare, as the options say."""
+    words, lr, shuffle = args.words, args.lr, args.shuffle
+    sgd = {"epochs": args.epochs, "lr": lr, "shuffle": shuffle}
+    torch.manual_seed(args.seed)
+    word_embeddings = load_word_embeddings(words, args.vectors).to(args.device)
+    pretrained = word_embeddings
+    if args.compare and args.vectors == "random":  # before training, for it may fail
+        pretrained = load_word_embeddings(words).to(args.device)
+    y_true = torch.tensor(args.targets, dtype=torch.float32, device=args.device)
+    model = PositionalModel(*word_embeddings.shape).to(args.device)
+    print(f"words     {' '.join(words)[:70]}")
+    print(f"vectors   {args.vectors}, {word_embeddings.shape[1]} dimensions")
+    order = ", shuffled" if shuffle else ""
+    print(f"training  {args.epochs} epochs{order}, lr {lr:g}, seed {args.seed}, {args.device}\n")
+    losses: list[float] = []
+    try:
+        for loss in train(model, word_embeddings, y_true, **sgd):
+            losses.append(loss)
+            print(f"epoch {len(losses):>{len(str(args.epochs))}}/{args.epochs}  loss {loss:#.5g}")
+    finally:  # also after Ctrl-C, and when nobody reads stdout any more
+        exact_loss(model, word_embeddings, y_true, shuffle)  # nothing is kept of an overflow
+        try:
+            if args.save is not None:
+                tensors = {"word_embeddings": word_embeddings.cpu()}
+                save_checkpoint(args.save, model, **tensors, losses=losses, options=vars(args))
+            if args.plot is not None:
+                by_word, by_position = prediction_parts(model, word_embeddings[:MAX_ROWS])
+                grid = by_word[:, None] + by_position[:MAX_ROWS]
+                table = model.positional_embeddings.detach()[:MAX_ROWS].cpu()
+                floor = loss_floor(words, y_true, shuffle)
+                save_figure(args.plot, words[:MAX_ROWS], shuffle, losses, floor, grid, table)
+        finally:
+            print_model(words, y_true, model, word_embeddings, shuffle)
+            print_evidence(words, y_true, model, word_embeddings, shuffle)
+    if args.compare:
+        compare(words, pretrained, y_true, args.seed, **sgd)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return the exit status, 0 or what `exit_status` says."""
+    """Run the command line; return the exit status 0, 1 for what failed, 130 after Ctrl-C."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # each epoch at once, and words in any alphabet
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
-        args = parse_args(argv)
-        words, epochs, lr, shuffle = args.words, args.epochs, args.lr, args.shuffle
-        source = default_source(words) if args.vectors is None else args.vectors
-        torch.manual_seed(args.seed)
-        word_embeddings = pretrained = load_word_embeddings(words, source).to(args.device)
-        if args.compare and source == "random":  # may fail, so it comes before training
-            pretrained = load_word_embeddings(words).to(args.device)
-        n, dim = word_embeddings.shape
-        place = torch.arange(n) / max(n - 1, 1)
-        y_true = (torch.tensor(args.targets) if args.targets else place).to(args.device)
-        model = PositionalModel(n, dim).to(args.device)
-        print(f"words     {' '.join(words)[:70]}\nvectors   {source}, {dim} dimensions")
-        print(f"training  {epochs} epochs{' shuffled' * shuffle}, learning rate {lr:g}, ", end="")
-        print(f"seed {args.seed}, on {args.device}\n")
-        steps = train(model, word_embeddings, y_true, epochs=epochs, lr=lr, shuffle=shuffle)
-        losses = print_losses(steps, epochs)
-        loss = require_finite(exact_loss(model, word_embeddings, y_true, shuffle), len(losses), lr)
-        print(f"\nfinal loss {loss:.6e}{' (exact, over all orders of the words)' * shuffle}")
-        print_predictions(words, y_true, model(word_embeddings))
-        print_table(words, model.positional_embeddings)
-        shares, meaning = describe_shares(*prediction_shares(model, word_embeddings))
-        print(f"\nshare of the prediction: {shares}\n{meaning}")
-        if args.save:
-            rest = {"words": words, "vectors": source, "losses": losses, "options": vars(args)}
-            save_checkpoint(args.save, model, word_embeddings, **rest)
-        if args.plot:
-            figure = draw_figure(words, losses, model, word_embeddings)
-            write_file(args.plot, partial(figure.savefig, format=args.plot[-3:].lower(), dpi=110))
-        if len(losses) < epochs:
-            raise KeyboardInterrupt(f"after epoch {len(losses)} of {epochs}")
-        if args.compare:
-            print_comparison(words, pretrained, y_true, epochs, lr, shuffle)
+        try:
+            args = parse_args(argv)
+        finally:
+            print(end="", flush=True)  # argparse does not care whether its help can be written
+        run(args)
         return 0
-    except (SystemExit, KeyboardInterrupt, InputError, OSError) as stop:
-        return exit_status(stop)
-
-
-def exit_status(stop: BaseException) -> int:
-    """Return the exit status for what ended the program; say why in one line on stderr."""
-    if isinstance(stop, SystemExit):  # from argparse, which has said why
-        return int(stop.code or 0)
-    if isinstance(stop, OSError):  # files have InputErrors of their own, so it is stdout that fails
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: interrupted", file=sys.stderr)
+        return 130
+    except InputError as error:
+        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
+    except OSError as error:  # files have InputErrors of their own, so it is stdout that fails
         with open(os.devnull, "w") as nowhere:  # Python will flush stdout once more when it exits
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        if isinstance(stop, BrokenPipeError):  # `... | head`
-            return 141  # 128 + SIGPIPE, as the shell says of others
-        stop = InputError(f"cannot write {stop.filename or 'the results'}: {stop.strerror}")
-    message = " ".join(str(stop).split())
-    if isinstance(stop, KeyboardInterrupt):
-        print(f"{PROGRAM}: interrupted {message}".rstrip(), file=sys.stderr)
-        return 130
-    print(f"{PROGRAM}: error: {message}", file=sys.stderr)
+        if not isinstance(error, BrokenPipeError):
+            print(f"{PROGRAM}: error: cannot write the results: {error.strerror}", file=sys.stderr)
     return 1
 
 
 # ------------------------------------------------------------------------ data
-
 # The rows of four words in glove-wiki-gigaword-50, digit for digit (PDDL 1.0, public domain).
-BUNDLED_VECTORS = """
-artificial 0.71561 0.70368 -0.65484 0.49875 -0.85243 1.1059 -0.1036 -0.88284 0.80456 0.71413
-0.86359 0.32354 0.7463 0.37181 -0.26063 1.2076 0.40428 0.21659 -0.25025 -0.24093 -0.34624 0.12634
--0.0029545 -0.79917 0.44265 -0.2539 -0.010407 0.61187 0.83014 -0.24339 2.3077 -0.18824 -0.41651
--0.41467 -0.2552 0.58636 0.41376 0.86748 0.1625 0.11349 -0.063252 -0.3975 -0.012897 1.1077 0.30005
-0.085916 0.3641 -0.22241 -0.23201 -0.6379
-
-intelligence 0.8782 -0.45171 0.96737 0.040347 0.76235 -0.63825 0.18944 -0.26633 0.58874 -0.93608
--0.065201 0.5123 -0.69111 0.52807 -0.71195 -0.2834 -0.34591 0.014351 0.11763 0.59407 0.20703
-0.69087 1.0855 -0.83158 -0.35967 -2.3939 -0.88375 -0.417 -0.36717 0.58897 2.4132 -0.74281 -0.3619
--1.9934 0.093133 0.86592 -0.75185 0.19073 -0.54284 -0.0084839 0.57554 0.4475 0.48515 0.054866
-0.35842 -0.51698 -0.026014 1.9907 -0.11378 0.30127
-
-machine -0.34165 -0.81267 1.4513 0.05914 -0.080801 0.39567 0.10064 -0.5468 -0.18887 0.11364
--0.040956 -0.5637 -0.32191 0.15968 -0.59756 -0.14571 -0.77074 1.2955 -0.72002 -0.90818 0.76644
-0.05346 -0.0031632 -0.15341 0.22065 -1.191 -1.0775 -0.29768 1.327 -0.51359 2.6229 -0.67411 -0.82558
-0.14283 -0.014214 0.90775 0.66828 0.48431 0.1543 0.26044 1.0191 0.015872 -0.75325 0.58992 0.4546
--0.19678 0.42138 -0.43168 0.11985 0.14094
-
-learning 0.20461 0.48659 -0.55308 -0.27019 0.26336 0.15751 -0.28994 -0.51824 0.051829 0.36225
-0.37077 0.1322 -0.061377 -0.53606 -0.34733 -0.043981 -0.086744 0.78305 0.41422 0.027996 0.23433
-0.98844 -0.41049 0.6206 1.3966 -0.65427 -0.18221 -1.0293 -0.014741 -0.25384 3.227 0.39509 -0.33042
--1.229 0.29048 0.33654 -0.24817 0.47105 0.32964 0.23997 0.088302 -0.91779 -0.36671 0.9926 0.2185
--0.316 1.203 0.2699 -0.14093 0.70785
+BUNDLED_VECTORS = b"""\
+artificial 0.71561 0.70368 -0.65484 0.49875 -0.85243 1.1059 -0.1036 -0.88284 0.80456 0.71413 0.86359 0.32354 0.7463 0.37181 -0.26063 1.2076 0.40428 0.21659 -0.25025 -0.24093 -0.34624 0.12634 -0.0029545 -0.79917 0.44265 -0.2539 -0.010407 0.61187 0.83014 -0.24339 2.3077 -0.18824 -0.41651 -0.41467 -0.2552 0.58636 0.41376 0.86748 0.1625 0.11349 -0.063252 -0.3975 -0.012897 1.1077 0.30005 0.085916 0.3641 -0.22241 -0.23201 -0.6379
+intelligence 0.8782 -0.45171 0.96737 0.040347 0.76235 -0.63825 0.18944 -0.26633 0.58874 -0.93608 -0.065201 0.5123 -0.69111 0.52807 -0.71195 -0.2834 -0.34591 0.014351 0.11763 0.59407 0.20703 0.69087 1.0855 -0.83158 -0.35967 -2.3939 -0.88375 -0.417 -0.36717 0.58897 2.4132 -0.74281 -0.3619 -1.9934 0.093133 0.86592 -0.75185 0.19073 -0.54284 -0.0084839 0.57554 0.4475 0.48515 0.054866 0.35842 -0.51698 -0.026014 1.9907 -0.11378 0.30127
+machine -0.34165 -0.81267 1.4513 0.05914 -0.080801 0.39567 0.10064 -0.5468 -0.18887 0.11364 -0.040956 -0.5637 -0.32191 0.15968 -0.59756 -0.14571 -0.77074 1.2955 -0.72002 -0.90818 0.76644 0.05346 -0.0031632 -0.15341 0.22065 -1.191 -1.0775 -0.29768 1.327 -0.51359 2.6229 -0.67411 -0.82558 0.14283 -0.014214 0.90775 0.66828 0.48431 0.1543 0.26044 1.0191 0.015872 -0.75325 0.58992 0.4546 -0.19678 0.42138 -0.43168 0.11985 0.14094
+learning 0.20461 0.48659 -0.55308 -0.27019 0.26336 0.15751 -0.28994 -0.51824 0.051829 0.36225 0.37077 0.1322 -0.061377 -0.53606 -0.34733 -0.043981 -0.086744 0.78305 0.41422 0.027996 0.23433 0.98844 -0.41049 0.6206 1.3966 -0.65427 -0.18221 -1.0293 -0.014741 -0.25384 3.227 0.39509 -0.33042 -1.229 0.29048 0.33654 -0.24817 0.47105 0.32964 0.23997 0.088302 -0.91779 -0.36671 0.9926 0.2185 -0.316 1.203 0.2699 -0.14093 0.70785
 """
 
 if __name__ == "__main__":
