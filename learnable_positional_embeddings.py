@@ -4,8 +4,7 @@ A few words, their GloVe vectors, a table of positions that starts at zero, and 
 
     y_pred[i] = head(word_embeddings[i] + positional_embeddings[i])
 
-SGD on the mean squared error trains the table and the head together, and the report measures
-whether the table learned order. Examples:
+SGD on the mean squared error trains both; the report measures whether the table learned order.
 
     python learnable_positional_embeddings.py
     python learnable_positional_embeddings.py --shuffle --epochs 500 --compare
@@ -39,7 +38,7 @@ from torch import Tensor, nn
 PROGRAM = "learnable_positional_embeddings.py"
 WORDS = ["artificial", "intelligence", "machine", "learning"]
 FLOAT32_MAX = torch.finfo(torch.float32).max
-OVERFLOW_ADVICE = "try a smaller --lr, smaller targets or smaller vectors"
+OVERFLOW = "the loss overflows: try a smaller --lr, smaller targets or smaller vectors"
 
 
 class InputError(argparse.ArgumentTypeError):
@@ -78,7 +77,7 @@ def train(
     """
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     sequence = word_embeddings
-    for epoch in range(epochs):
+    for _ in range(epochs):
         if shuffle:
             order = torch.randperm(len(y_true)).to(y_true.device)
             sequence = word_embeddings.index_select(0, order)
@@ -87,7 +86,7 @@ def train(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if not math.isfinite(loss.item()):
-            raise InputError(f"the loss overflows in epoch {epoch + 1}: {OVERFLOW_ADVICE}")
+            raise InputError(OVERFLOW)
         yield loss.item()
 
 
@@ -100,15 +99,12 @@ def prediction_parts(model: PositionalModel, word_embeddings: Tensor) -> tuple[T
 
 
 def prediction_shares(model: PositionalModel, word_embeddings: Tensor) -> tuple[float, float]:
-    """Return the shares (word, position) in the variance of the predictions; they add up to 1.
-
-    With every word at every position the parts' variances add up. (0, 0) if all is rounding.
-    """
+    """Return the shares (word, position) in the variance over all pairs of word and position."""
     by_word, by_position = prediction_parts(model, word_embeddings)
     word, position = by_word.var(correction=0).item(), by_position.var(correction=0).item()
     rounding = 1e-12 * (by_word.square().mean() + by_position.square().mean()).item()
     if word + position <= rounding:
-        return 0.0, 0.0
+        return 0.0, 0.0  # both parts are constant, to a millionth of their size
     return word / (word + position), position / (word + position)
 
 
@@ -122,21 +118,25 @@ def exact_loss(
     if shuffle:
         loss = by_word.var(correction=0) + (by_word.mean() + error).square().mean()
     if loss.isnan() or loss > FLOAT32_MAX:
-        raise InputError(f"the loss overflows after the last step: {OVERFLOW_ADVICE}")
+        raise InputError(OVERFLOW)
     return loss.item()
 
 
 def loss_floor(words: list[str], y_true: Tensor, shuffle: bool) -> float:
     """Return the lowest mean squared error of a model that is blind to order.
 
-    It predicts the same for a word wherever that stands (a head on each word, a bag of words,
-    self-attention without a mask), at best the word's mean target. Shuffled, every word meets
-    every target, and the floor is one of the mean over all orders.
+    Such a model predicts the same for a word wherever it stands, at best its mean target: a head on
+    each word, a bag of words, self-attention without a mask. Shuffled: on average over all orders.
     """
-    y = torch.as_tensor(y_true, dtype=torch.float64, device="cpu")
+    return beyond_words(words, y_true, shuffle).square().mean().item()
+
+
+def beyond_words(words: list[str], values: Tensor, shuffle: bool) -> Tensor:
+    """Return `values`, (n,), less the mean of each word's (shuffled: of all), in float64."""
+    values = torch.as_tensor(values, dtype=torch.float64, device="cpu")
     groups = torch.zeros(len(words), dtype=torch.int64) if shuffle else word_ids(words)
-    means = torch.bincount(groups, weights=y) / torch.bincount(groups)
-    return (y - means[groups]).square().mean().item()
+    means = torch.bincount(groups, weights=values) / torch.bincount(groups)
+    return values - means[groups]
 
 
 def sinusoidal_embeddings(sequence_length: int, dim: int) -> Tensor:
@@ -154,7 +154,7 @@ MAX_LINE = 2**20  # bytes; no row of vectors is longer, but a file that is not t
 DOWNLOAD = """
 import gensim.downloader, socket, sys
 socket.setdefaulttimeout(20)  # seconds that a server may keep silent
-gensim.downloader.load(sys.argv[1], return_path=True)
+gensim.downloader.load(sys.argv[1], return_path=True)  # else it imports what it downloaded
 """
 
 
@@ -191,18 +191,23 @@ def word_ids(words: list[str]) -> Tensor:
 
 
 def default_source(words: list[str]) -> str:
-    """Return the script's own copy if it has all words, else glove-wiki-gigaword-50 (uncased)."""
+    """Return the source if none is named; GloVe is uncased, so it has no vector for "Machine"."""
     return BUNDLED if {word.lower() for word in words} <= set(WORDS) else GLOVE_MODELS[0]
+
+
+def vectors_path(source: str) -> str:
+    """Return the path of a file, or of a gensim model in gensim's data folder."""
+    folder = os.environ.get("GENSIM_DATA_DIR") or os.path.expanduser("~/gensim-data")
+    return os.path.join(folder, source, f"{source}.gz") if source in GLOVE_MODELS else source
 
 
 def read_lines(source: str) -> Iterator[bytes]:
     """Yield the lines of a file or a gensim model; raise InputError if they cannot be read."""
-    folder = os.environ.get("GENSIM_DATA_DIR") or os.path.expanduser("~/gensim-data")
-    path = os.path.join(folder, source, f"{source}.gz") if source in GLOVE_MODELS else source
+    path = vectors_path(source)
     if not os.path.exists(path):
         if source not in GLOVE_MODELS:
             raise InputError(f"{source!r} is neither a file nor one of {', '.join(GLOVE_MODELS)}")
-        download(source, os.path.abspath(folder))
+        download(source, os.path.dirname(os.path.dirname(os.path.abspath(path))))
     try:
         with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
             while line := file.readline(MAX_LINE):
@@ -213,14 +218,11 @@ def read_lines(source: str) -> Iterator[bytes]:
 
 
 def download(name: str, folder: str) -> None:
-    """Have gensim fetch a model into its data folder, whole or not at all.
-
-    gensim is asked for a path and never for a model: it would import code that it downloaded. It
-    works in a process and a temporary folder of its own, so whatever ends it breaks nothing.
-    """
+    """Have gensim fetch a model into its data folder, whole or not at all, and run none of it."""
     print(f"downloading {name} to {folder}", file=sys.stderr, flush=True)
     try:
         os.makedirs(folder, exist_ok=True)
+        # In a process and a folder of its own, so that whatever ends gensim breaks nothing.
         with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as staging:
             subprocess.run(
                 [sys.executable, "-c", DOWNLOAD, name],
@@ -248,9 +250,9 @@ def read_vectors(lines: Iterator[bytes], source: str, words: list[str]) -> dict[
     header = re.fullmatch(rb"\d+\s+(\d{1,9})\s*", row)
     if header:
         row = next(rows, b"")
-    numbers = list(itertools.takewhile(is_number, reversed(row.split()[1:])))
-    dim = int(header[1]) if header else len(numbers)
-    if not 1 <= dim <= len(numbers) or b"\r" in row.strip() or len(row) == MAX_LINE:
+    trailing = list(itertools.takewhile(is_number, reversed(row.split()[1:])))
+    dim = int(header[1]) if header else len(trailing)
+    if not 1 <= dim == len(trailing) or b"\r" in row.strip() or len(row) == MAX_LINE:
         raise InputError(f"{source} is not text of words and numbers, as GloVe and word2vec have")
     wanted = {word.encode(errors="surrogatepass"): word for word in words}
     vectors = {}
@@ -258,19 +260,21 @@ def read_vectors(lines: Iterator[bytes], source: str, words: list[str]) -> dict[
         token, *numbers = row.rsplit(None, dim)  # from the right: GloVe 840B has tokens with spaces
         word = wanted.pop(token, None)
         if word is not None:
-            if len(numbers) < dim or not all(map(is_number, numbers)):
+            vector = [float(number) for number in numbers if is_number(number)]
+            if len(vector) < dim or not all(abs(x) <= FLOAT32_MAX for x in vector):
                 raise InputError(f"{source}: the row of {word!r} is not {dim} finite numbers")
-            vectors[word] = [float(number) for number in numbers]
+            vectors[word] = vector
         row = next(rows, b"")
     return vectors
 
 
 def is_number(field: bytes) -> bool:
-    """Return whether a field is a number that float32 can hold."""
+    """Return whether a field reads as a number, nan and infinities included."""
     try:
-        return abs(float(field)) <= FLOAT32_MAX
+        float(field)
     except ValueError:
         return False
+    return True
 
 
 # ------------------------------------------------------------------------ report
@@ -290,13 +294,13 @@ def print_model(
         columns = y_true[i], by_word[i] + by_position[i], by_word[i], by_position[i]
         y, y_pred, word, position = (number(column.item()) for column in columns)
         print(f"{i:>8}  {words[i][:13]:<13}{y:>12}{y_pred:>12}{word:>12}{position:>16}")
-    which = "" if len(shown) == n else f", the first and last {EDGE_ROWS} of them"
+    which = "" if len(shown) == n else f", the first and last {EDGE_ROWS}"
     print(f"\npositional embeddings: {n} positions x {dim} dimensions{which}")
     for i in shown:
         print(f"\nposition {i}" if shuffle else f"\nposition {i}, {words[i][:60]}")
-        row = [f"{number(value):>11}" for value in model.positional_embeddings[i].tolist()]
-        for start in range(0, dim, 7):
-            print(*row[start : start + 7], sep="")
+        row = [f"{number(value):>12}" for value in model.positional_embeddings[i].tolist()]
+        for start in range(0, dim, 6):
+            print(*row[start : start + 6], sep="")
 
 
 def print_evidence(
@@ -307,12 +311,13 @@ def print_evidence(
     floor, variance = loss_floor(words, y_true, shuffle), loss_floor(words, y_true, shuffle=True)
     word, position = prediction_shares(model, word_embeddings)
     shares = f"word {percent(word)}, position {percent(position)}"
-    varies = word + position > 0
+    if word + position == 0:
+        shares = "none, the prediction is all but constant"
     orders = " over all orders" if shuffle else ""
     print(f"\nfinal loss                        {loss:.4e}{orders}")
     print(f"lowest loss blind to order        {floor:.4e}")
     print(f"loss of predicting the mean       {variance:.4e}")
-    print(f"share of the prediction           {shares if varies else 'none, it does not vary'}")
+    print(f"share of the prediction           {shares}")
     order = percent(floor / variance) if variance else "none: all targets are the same"
     print(f"variance that needs order         {order}")
     if variance == 0:
@@ -320,8 +325,9 @@ def print_evidence(
     elif floor == 0:
         print("\nNothing needs order: a model blind to order could meet each word's one target.")
     else:
-        unexplained = y_true.cpu().double() - prediction_parts(model, word_embeddings)[1]
-        explained = 1 - loss_floor(words, unexplained, shuffle) / floor
+        _, by_position = prediction_parts(model, word_embeddings)
+        left = beyond_words(words, y_true, shuffle) - beyond_words(words, by_position, shuffle)
+        explained = 1 - left.square().mean().item() / floor
         print(f"explained by the table            {percent(explained)} of it\n")
         if round(100 * explained, 2) > 0:
             print(f"The table explains {percent(explained)} of what no model blind to order can.")
@@ -333,21 +339,20 @@ def print_evidence(
 def number(value: float) -> str:
     """Return a number with six decimals, or with an exponent where those show too little."""
     fixed = value == 0 or 1e-5 <= abs(value) < 1000
-    return f"{value + 0.0:.6f}" if fixed else f"{value:.3e}"  # + 0.0 makes 0.0 of -0.0
+    return f"{value + 0.0:.6f}" if fixed else f"{value:.4e}"  # + 0.0 makes 0.0 of -0.0
 
 
 def percent(share: float) -> str:
     """Return a share in per cent; no rounding makes zero of one above zero."""
     rounded = round(100 * share, 2) + 0.0  # + 0.0 makes 0.0 of -0.0
-    if share > 0 and rounded == 0:
-        return "<0.01 %"
-    return f"{rounded:.2f} %" if abs(rounded) < 1e6 else f"{rounded:.2e} %"
+    text = f"{rounded:.2f} %" if abs(rounded) < 1e6 else f"{rounded:.2e} %"
+    return "<0.01 %" if rounded == 0 < share else text
 
 
 def compare(words: list[str], pretrained: Tensor, y_true: Tensor, seed: int, **sgd: Any) -> None:
     """Train six kinds of positions on pretrained and on random vectors; print the exact losses."""
-    print(f"\nfinal loss of seeds {seed} to {seed + SEEDS - 1}: median [lowest, highest]")
-    print("              pretrained vectors              random vectors of their length")
+    print(f"\nfinal loss of {SEEDS} seeds from {seed}: median [lowest, highest]")
+    print("              pretrained vectors              random vectors, as long on average")
     for positions in ("none", "sinusoidal", "random", "learned 0", "learned 0.02", "learned 1"):
         cells = []
         for random in (False, True):
@@ -369,7 +374,7 @@ def final_loss(positions: str, word_embeddings: Tensor, y_true: Tensor, **sgd: A
     table = model.positional_embeddings.requires_grad_(positions.startswith("learned"))
     deviation = {"random": 1, "learned 0.02": 0.02, "learned 1": 1}.get(positions)
     if positions == "sinusoidal":
-        table.data = sinusoidal_embeddings(*table.shape)
+        table.data.copy_(sinusoidal_embeddings(*table.shape))
     elif deviation:
         nn.init.normal_(table, std=deviation)
     model.to(y_true.device)
@@ -388,22 +393,22 @@ def draw_figure(
 
     names = [(word if word.isprintable() else ascii(word))[:16] for word in words]
     figure = Figure(figsize=(12, 5 + 0.3 * len(words)), layout="constrained")
-    left, right, below = figure.subplot_mosaic("LR;BB").values()
-    left.semilogy(range(1, len(losses) + 1), losses, marker=".", label="loss, before the step")
+    curve, cells, heat = figure.subplot_mosaic("LR;BB").values()
+    curve.semilogy(range(1, len(losses) + 1), losses, marker=".", label="loss, before the step")
     if floor > 0:  # 0 has no place on a logarithmic axis
-        left.axhline(floor, color="black", linestyle="--", label="lowest loss blind to order")
-    left.set(title="mean squared error", xlabel="epoch")
-    left.legend()
-    figure.colorbar(right.imshow(grid, aspect="auto"), ax=right)
-    right.set(title="prediction of every word at every position", xlabel="position", ylabel="word")
-    right.set_yticks(range(len(words)), names, parse_math=False)
+        curve.axhline(floor, color="black", linestyle="--", label="lowest loss blind to order")
+    curve.set(title="mean squared error", xlabel="epoch")
+    curve.legend()
+    figure.colorbar(cells.imshow(grid, aspect="auto"), ax=cells)
+    cells.set(title="predictions, each word at each position", xlabel="position", ylabel="word")
+    cells.set_yticks(range(len(words)), names, parse_math=False)
     peak = table.abs().max().item() or 1
-    image = below.imshow(table, aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
-    figure.colorbar(image, ax=below)
-    below.set(title="learned positional embeddings", xlabel="dimension", ylabel="position")
+    image = heat.imshow(table, aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
+    figure.colorbar(image, ax=heat)
+    heat.set(title="learned positional embeddings", xlabel="dimension", ylabel="position")
     rows = [f"{i}" if shuffle else f"{i} {name}" for i, name in enumerate(names)]
-    below.set_yticks(range(len(words)), rows, parse_math=False)
-    for axes in (left, right, below):
+    heat.set_yticks(range(len(words)), rows, parse_math=False)
+    for axes in (curve, cells, heat):
         axes.locator_params(axis="x", integer=True)
     return figure
 
@@ -412,14 +417,7 @@ def save_figure(path: str, *content: Any) -> None:
     """Draw the figure into a file, in the format that its name ends in."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # such as matplotlib's of a letter that its font lacks
-        style = {"format": path[-3:].lower(), "dpi": 110}
-        write_file(path, lambda file: draw_figure(*content).savefig(file, **style))
-
-
-def save_checkpoint(path: str, model: PositionalModel, **content: Any) -> None:
-    """Write a dict for torch.load with weights_only=True: `model_state_dict`, and `content`."""
-    state = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
-    write_file(path, lambda file: torch.save({"model_state_dict": state, **content}, file))
+        write_file(path, lambda file: draw_figure(*content).savefig(file, format=path[-3:].lower()))
 
 
 def write_file(path: str, write: Callable[[IO[bytes]], object] | None = None) -> str:
@@ -449,7 +447,8 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--words", nargs="+", default=WORDS, metavar="W", help="sequence (default: %(default)s)")
     add("--targets", nargs="+", type=float, metavar="Y", help="y_true (default: the place, 0 to 1)")
-    add("--vectors", metavar="SOURCE", help=f"{', '.join(GLOVE_MODELS)}, a file, or random")
+    sources = f"{', '.join(GLOVE_MODELS)}, a file, or random (default: own copy, else the first)"
+    add("--vectors", metavar="SOURCE", help=sources)
     add("--shuffle", action="store_true", help="a new random order of the words every epoch")
     add("--compare", action="store_true", help="compare with other positions and vectors")
     add("--epochs", type=int, default=20, metavar="N", help="steps of SGD (default: %(default)s)")
@@ -471,15 +470,15 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     if args.targets is None:
         args.targets = [i / max(n - 1, 1) for i in range(n)]
     if len(args.targets) != n or not all(abs(y) <= FLOAT32_MAX for y in args.targets):
-        parser.error(f"argument --targets: {n} words need {n} finite numbers, not {args.targets}")
+        parser.error(f"argument --targets: not {n} numbers finite in float32: {args.targets}")
     if args.vectors is None:
         args.vectors = default_source(args.words)
     if args.epochs < 1:
         parser.error(f"argument --epochs: must be 1 or more: {args.epochs}")
     if not 0 < args.lr <= FLOAT32_MAX:
-        parser.error(f"argument --lr: must be positive and finite: {args.lr}")
+        parser.error(f"argument --lr: must be positive, and finite in float32: {args.lr}")
     if not -(2**63) <= args.seed <= 2**64 - SEEDS:
-        parser.error(f"argument --seed: must be a whole number of 64 bits: {args.seed}")
+        parser.error(f"argument --seed: must be from -2**63 to 2**64 - {SEEDS}: {args.seed}")
     try:
         torch.zeros(1, device=args.device).item()
     except (RuntimeError, AssertionError, ImportError):  # each device has its own
@@ -488,7 +487,8 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error(f"argument --plot: must end in .png, .svg or .pdf: {args.plot!r}")
     if args.plot is not None and importlib.util.find_spec("matplotlib") is None:
         parser.error("argument --plot: python -m pip install matplotlib first")
-    files = [os.path.realpath(f) for f in (args.save, args.plot, args.vectors) if f is not None]
+    paths = args.save, args.plot, vectors_path(args.vectors)
+    files = [os.path.realpath(path) for path in paths if path is not None]
     if len(set(files)) < len(files):
         parser.error("arguments --save, --plot, --vectors: must not name the same file")
     return args
@@ -518,8 +518,9 @@ def run(args: argparse.Namespace) -> None:
         exact_loss(model, word_embeddings, y_true, shuffle)  # nothing is kept of an overflow
         try:
             if args.save is not None:
-                tensors = {"word_embeddings": word_embeddings.cpu()}
-                save_checkpoint(args.save, model, **tensors, losses=losses, options=vars(args))
+                checkpoint = {"model_state_dict": model.cpu().state_dict(), "losses": losses}
+                checkpoint |= {"word_embeddings": word_embeddings.cpu(), "options": vars(args)}
+                write_file(args.save, lambda file: torch.save(checkpoint, file))
             if args.plot is not None:
                 by_word, by_position = prediction_parts(model, word_embeddings[:MAX_ROWS])
                 grid = by_word[:, None] + by_position[:MAX_ROWS]
@@ -557,8 +558,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1
 
 
-# ------------------------------------------------------------------------ data
-# The rows of four words in glove-wiki-gigaword-50, digit for digit (PDDL 1.0, public domain).
+# ------------------------------------- data: glove-wiki-gigaword-50 (PDDL 1.0, public domain)
 BUNDLED_VECTORS = b"""\
 artificial 0.71561 0.70368 -0.65484 0.49875 -0.85243 1.1059 -0.1036 -0.88284 0.80456 0.71413 0.86359 0.32354 0.7463 0.37181 -0.26063 1.2076 0.40428 0.21659 -0.25025 -0.24093 -0.34624 0.12634 -0.0029545 -0.79917 0.44265 -0.2539 -0.010407 0.61187 0.83014 -0.24339 2.3077 -0.18824 -0.41651 -0.41467 -0.2552 0.58636 0.41376 0.86748 0.1625 0.11349 -0.063252 -0.3975 -0.012897 1.1077 0.30005 0.085916 0.3641 -0.22241 -0.23201 -0.6379
 intelligence 0.8782 -0.45171 0.96737 0.040347 0.76235 -0.63825 0.18944 -0.26633 0.58874 -0.93608 -0.065201 0.5123 -0.69111 0.52807 -0.71195 -0.2834 -0.34591 0.014351 0.11763 0.59407 0.20703 0.69087 1.0855 -0.83158 -0.35967 -2.3939 -0.88375 -0.417 -0.36717 0.58897 2.4132 -0.74281 -0.3619 -1.9934 0.093133 0.86592 -0.75185 0.19073 -0.54284 -0.0084839 0.57554 0.4475 0.48515 0.054866 0.35842 -0.51698 -0.026014 1.9907 -0.11378 0.30127
