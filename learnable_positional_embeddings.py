@@ -117,7 +117,7 @@ def exact_loss(
     loss = (by_word + error).square().mean()
     if shuffle:
         loss = by_word.var(correction=0) + (by_word.mean() + error).square().mean()
-    if loss.isnan() or loss > FLOAT32_MAX:
+    if loss.isnan() or loss * len(error) > FLOAT32_MAX:  # training adds up before it divides
         raise InputError(OVERFLOW)
     return loss.item()
 
@@ -218,11 +218,10 @@ def read_lines(source: str) -> Iterator[bytes]:
 
 
 def download(name: str, folder: str) -> None:
-    """Have gensim fetch a model into its data folder, whole or not at all, and run none of it."""
+    """Have gensim fetch a model, whole or not at all, in a process and a folder of its own."""
     print(f"downloading {name} to {folder}", file=sys.stderr, flush=True)
     try:
         os.makedirs(folder, exist_ok=True)
-        # In a process and a folder of its own, so that whatever ends gensim breaks nothing.
         with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as staging:
             subprocess.run(
                 [sys.executable, "-c", DOWNLOAD, name],
@@ -399,17 +398,17 @@ def draw_figure(
         curve.axhline(floor, color="black", linestyle="--", label="lowest loss blind to order")
     curve.set(title="mean squared error", xlabel="epoch")
     curve.legend()
-    figure.colorbar(cells.imshow(grid, aspect="auto"), ax=cells)
+    figure.colorbar(cells.imshow(grid.numpy(), aspect="auto"), ax=cells)
     cells.set(title="predictions, each word at each position", xlabel="position", ylabel="word")
     cells.set_yticks(range(len(words)), names, parse_math=False)
     peak = table.abs().max().item() or 1
-    image = heat.imshow(table, aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
+    image = heat.imshow(table.numpy(), aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
     figure.colorbar(image, ax=heat)
     heat.set(title="learned positional embeddings", xlabel="dimension", ylabel="position")
     rows = [f"{i}" if shuffle else f"{i} {name}" for i, name in enumerate(names)]
     heat.set_yticks(range(len(words)), rows, parse_math=False)
     for axes in (curve, cells, heat):
-        axes.locator_params(axis="x", integer=True)
+        axes.locator_params(axis="x", integer=True, min_n_ticks=1)
     return figure
 
 
@@ -447,8 +446,7 @@ def make_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--words", nargs="+", default=WORDS, metavar="W", help="sequence (default: %(default)s)")
     add("--targets", nargs="+", type=float, metavar="Y", help="y_true (default: the place, 0 to 1)")
-    sources = f"{', '.join(GLOVE_MODELS)}, a file, or random (default: own copy, else the first)"
-    add("--vectors", metavar="SOURCE", help=sources)
+    add("--vectors", metavar="SOURCE", help=f"{', '.join(GLOVE_MODELS)}, a file or random")
     add("--shuffle", action="store_true", help="a new random order of the words every epoch")
     add("--compare", action="store_true", help="compare with other positions and vectors")
     add("--epochs", type=int, default=20, metavar="N", help="steps of SGD (default: %(default)s)")
@@ -464,8 +462,10 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the options; the first that makes no sense ends the program with status 2."""
     parser = make_parser()
     args = parser.parse_args(argv)
-    if not args.words or any(word.split() != [word] for word in args.words):
-        parser.error("argument --words: a word is missing, empty, or has white space in it")
+    if [] in vars(args).values():  # what argparse makes of --words=--
+        parser.error("an option has no value")
+    if any(word.split() != [word] for word in args.words):
+        parser.error(f"argument --words: empty, or with white space: {args.words}")
     n = len(args.words)
     if args.targets is None:
         args.targets = [i / max(n - 1, 1) for i in range(n)]

@@ -1,8 +1,6 @@
-"""What all tests share: no network, nothing left behind, and the script run as a user runs it."""
+"""What all tests share: no network, no data folder but their own, and two ways to run the script."""
 
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,87 +15,54 @@ from learnable_positional_embeddings import PositionalModel, main
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "learnable_positional_embeddings.py"
 FOUR_WORDS = ["artificial", "intelligence", "machine", "learning"]
+ERROR = "learnable_positional_embeddings.py: error: "
 
-# Given to every Python that the tests start, through PYTHONPATH: it refuses the network.
-REFUSE_NETWORK = """
+# Every Python that the tests start runs this first: it reaches nothing beyond this machine.
+NO_NETWORK = """
 import socket
 
-def refuse(*args, **kwargs):
-    raise OSError("the tests refuse the network")
+connect, look_up = socket.socket.connect, socket.getaddrinfo
 
-socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+def connect_here(self, address):
+    if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] != "127.0.0.1":
+        raise OSError("the tests refuse the network")
+    return connect(self, address)
+
+def look_up_here(host, *args, **kwargs):
+    if host not in ("127.0.0.1", "localhost"):
+        raise OSError("the tests refuse the network")
+    return look_up(host, *args, **kwargs)
+
+socket.socket.connect, socket.getaddrinfo = connect_here, look_up_here
 """
 
 
-def random_problem(n, dim, seed):
-    """A float64 model with random numbers everywhere, word embeddings and targets."""
-    torch.manual_seed(seed)
-    model = PositionalModel(n, dim).double()
-    with torch.no_grad():
-        model.positional_embeddings.normal_()
-    return model, torch.randn(n, dim).double(), torch.randn(n).double()
-
-
 def pytest_configure(config):
-    """Keep what hypothesis writes out of the working tree; let the scripts hear Ctrl-C."""
+    """Keep what hypothesis writes out of the checkout; let tests that run side by side do so."""
+    torch.set_num_threads(1)
     folder = tempfile.TemporaryDirectory(prefix="hypothesis-")
     config.add_cleanup(folder.cleanup)
     hypothesis.configuration.set_hypothesis_home_dir(folder.name)
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as in the background of a shell
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
-def refuse_network(monkeypatch):
-    """Let no test reach beyond this machine."""
-    connect = socket.socket.connect
+def site(tmp_path_factory, monkeypatch):
+    """Refuse the network to every program that a test starts; give gensim an empty data folder.
 
-    def connect_here(self, address):
-        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] != "127.0.0.1":
-            raise OSError("the tests refuse the network")
-        return connect(self, address)
-
-    def look_up_here(host, port, *args, **kwargs):
-        if host not in ("127.0.0.1", "localhost"):
-            raise OSError("the tests refuse the network")
-        return look_up(host, port, *args, **kwargs)
-
-    look_up = socket.getaddrinfo
-    monkeypatch.setattr(socket.socket, "connect", connect_here)
-    monkeypatch.setattr(socket, "getaddrinfo", look_up_here)
+    Returns the folder whose sitecustomize.py these programs run first.
+    """
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "sitecustomize.py").write_text(NO_NETWORK)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setenv("GENSIM_DATA_DIR", str(tmp_path_factory.mktemp("data") / "gensim-data"))
+    return folder
 
 
 @pytest.fixture
-def environment(tmp_path):
-    """The environment of a script that has no network and an empty gensim folder."""
-    (tmp_path / "site").mkdir()
-    (tmp_path / "tmp").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(REFUSE_NETWORK)
-    return os.environ | {
-        "PYTHONPATH": str(tmp_path / "site"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TMPDIR": str(tmp_path / "tmp"),
-        "GENSIM_DATA_DIR": str(tmp_path / "gensim-data"),
-    }
-
-
-@pytest.fixture
-def script(environment, tmp_path):
-    """Run the script in a process of its own, in an empty folder; return what it did."""
-    (tmp_path / "cwd").mkdir()
-
-    def run(*options):
-        return subprocess.run(
-            [sys.executable, SCRIPT, *options],
-            cwd=tmp_path / "cwd",
-            env=environment,
-            capture_output=True,
-            check=False,
-            text=True,
-            timeout=60,
-        )
-
-    return run
+def data_folder():
+    """The data folder of gensim, which does not exist yet."""
+    return Path(os.environ["GENSIM_DATA_DIR"])
 
 
 @pytest.fixture
@@ -105,7 +70,10 @@ def command(capfd):
     """Run the command line in this process; return (status, stdout, stderr)."""
 
     def run(*options):
-        status = main([str(option) for option in options])
+        try:
+            status = main([str(option) for option in options])
+        except SystemExit as end:
+            status = end.code
         return status, *capfd.readouterr()
 
     return run
@@ -113,14 +81,43 @@ def command(capfd):
 
 @pytest.fixture
 def refused(command):
-    """Run a command line that must fail with a status and one line on stderr; return the line."""
+    """Run a command line that must fail with a status and one line; return the line.
+
+    Before the line may stand argparse's usage, if the status is argparse's own, 2.
+    """
 
     def run(status, *options):
         returned, stdout, stderr = command(*options)
         assert returned == status
         assert stdout == ""
-        assert stderr.startswith("learnable_positional_embeddings.py: error: ")
-        assert stderr.count("\n") == 1
-        return stderr
+        *usage, line = stderr.splitlines()
+        assert line.startswith(ERROR)
+        assert usage == [] if status != 2 else usage[0].startswith("usage: ")
+        return line.removeprefix(ERROR)
 
     return run
+
+
+@pytest.fixture
+def script():
+    """Start the script in a process of its own; what is still running at the end is killed."""
+    started = []
+
+    def start(*options, **settings):
+        settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | settings
+        command = [sys.executable, str(SCRIPT), *map(str, options)]
+        started.append(subprocess.Popen(command, **settings))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def random_problem(n, dim, seed):
+    """A float64 model with random numbers everywhere, word embeddings and targets."""
+    torch.manual_seed(seed)
+    model = PositionalModel(n, dim).double()
+    torch.nn.init.normal_(model.positional_embeddings)
+    return model, torch.randn(n, dim).double(), torch.randn(n).double()
