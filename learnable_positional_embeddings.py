@@ -125,8 +125,8 @@ def exact_loss(
 def loss_floor(words: list[str], y_true: Tensor, shuffle: bool) -> float:
     """Return the lowest mean squared error of a model that is blind to order.
 
-    Such a model predicts the same for a word wherever it stands, at best its mean target: a head on
-    each word, a bag of words, self-attention without a mask. Shuffled: on average over all orders.
+    Such a model predicts the same for a word wherever it stands, as do, if they get no positions, a
+    head on each word and self-attention without a mask. Shuffled: on average over all orders.
     """
     return beyond_words(words, y_true, shuffle).square().mean().item()
 
