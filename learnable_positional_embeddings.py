@@ -376,7 +376,7 @@ def final_loss(positions: str, word_embeddings: Tensor, y_true: Tensor, **sgd: A
         table.data.copy_(sinusoidal_embeddings(*table.shape))
     elif deviation:
         nn.init.normal_(table, std=deviation)
-    model.to(y_true.device)
+    model.to(y_true)  # its device, and float32
     try:
         list(train(model, word_embeddings, y_true, **sgd))
         return exact_loss(model, word_embeddings, y_true, sgd["shuffle"])
@@ -504,7 +504,7 @@ def run(args: argparse.Namespace) -> None:
     if args.compare and args.vectors == "random":  # before training, for it may fail
         pretrained = load_word_embeddings(words).to(args.device)
     y_true = torch.tensor(args.targets, dtype=torch.float32, device=args.device)
-    model = PositionalModel(*word_embeddings.shape).to(args.device)
+    model = PositionalModel(*word_embeddings.shape).to(y_true)  # its device, and float32
     print(f"words     {' '.join(words)[:70]}")
     print(f"vectors   {args.vectors}, {word_embeddings.shape[1]} dimensions")
     order = ", shuffled" if shuffle else ""
