@@ -33,7 +33,7 @@ sys.addaudithook(refuse)
 
 def pytest_configure(config):
     """Keep what hypothesis writes out of the checkout; let tests that run side by side do so."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # more would wait for each other
     folder = tempfile.TemporaryDirectory(prefix="hypothesis-")
     config.add_cleanup(folder.cleanup)
     hypothesis.configuration.set_hypothesis_home_dir(folder.name)

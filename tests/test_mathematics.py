@@ -91,8 +91,6 @@ def test_floors_known_by_hand():
 
 @pytest.mark.parametrize("causal", [False, True])
 def test_the_floor_binds_a_transformer_unless_its_attention_is_causal(causal):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # more would wait for each other where several tests run at once
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
     encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).double()
@@ -107,7 +105,6 @@ def test_the_floor_binds_a_transformer_unless_its_attention_is_causal(causal):
         optimizer.zero_grad()
         losses[-1].backward()
         optimizer.step()
-    torch.set_num_threads(threads)
     floor = lpe.loss_floor(["machine", "learning"] * 2, THIRDS, shuffle=False)
     lowest, highest = (0, floor / 10) if causal else (floor - 1e-6, floor * 1.001)
     assert lowest <= min(losses) <= losses[-1] <= highest
