@@ -99,7 +99,7 @@ def prediction_parts(model: PositionalModel, word_embeddings: Tensor) -> tuple[T
 
 
 def prediction_shares(model: PositionalModel, word_embeddings: Tensor) -> tuple[float, float]:
-    """Return the shares (word, position) in the variance over all pairs of word and position."""
+    """Return the shares (word, position) of the variance over all pairs, (0, 0) if constant."""
     by_word, by_position = prediction_parts(model, word_embeddings)
     word, position = by_word.var(correction=0).item(), by_position.var(correction=0).item()
     rounding = 1e-12 * (by_word.square().mean() + by_position.square().mean()).item()
