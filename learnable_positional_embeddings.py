@@ -1,61 +1,59 @@
-"""Learnable positional embeddings: how a transformer's table of learned positions comes about.
+"""Watch a table of positional embeddings being learned, from zeros.
 
-A few words, their GloVe vectors, a table of positions that starts at zero, and a linear head:
+A model is given a few words and learns to say at which place each one stands, y_true[i]. To the
+vector e[i] of a word it adds row p[i] of a table, the positional embedding of its place, and a
+linear head turns the sum into one number:
 
-    y_pred[i] = head(word_embeddings[i] + positional_embeddings[i])
+    y_pred[i] = w · (e[i] + p[i]) + b
 
-SGD on the mean squared error trains both; the report measures whether the table learned order.
+The task is easy on purpose: what is measured is who answers, the word or the place. Examples:
 
     python learnable_positional_embeddings.py
-    python learnable_positional_embeddings.py --shuffle --epochs 500 --compare
-    python learnable_positional_embeddings.py --words machine learning machine learning --compare
+    python learnable_positional_embeddings.py --words machine learning machine learning --epochs 500
+    python learnable_positional_embeddings.py --shuffle --epochs 500 --plot figure.png
 """
 # /// script
 # requires-python = ">=3.10"
-# dependencies = ["torch>=2.6,<2.14", "gensim>=4.3.3,<4.5"]
+# dependencies = ["torch>=2.6", 'gensim>=4.3.3,<4.5; python_version < "3.14"']
 # ///
 
 import argparse
+import errno
 import gzip
 import importlib.util
 import io
-import itertools
 import math
 import os
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
-import warnings
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import IO, Any
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-PROGRAM = "learnable_positional_embeddings.py"
-WORDS = ["artificial", "intelligence", "machine", "learning"]
-FLOAT32_MAX = torch.finfo(torch.float32).max
-OVERFLOW = "the loss overflows: try a smaller --lr, smaller targets or smaller vectors"
-
-
-class InputError(argparse.ArgumentTypeError):
-    """What a user can mend; argparse or `main` prints it as one line on stderr."""
-
 
 # ------------------------------------------------------------------------ model and training
 class PositionalModel(nn.Module):
-    """A learnable table `positional_embeddings` (n, d; Gehring et al. 2017) and a linear `head`."""
+    """A learned table of positions (Gehring et al. 2017), and a head that reads word + position.
 
-    def __init__(self, sequence_length: int, dim: int) -> None:
+    `positional_embeddings` is (n, d), `head` an `nn.Linear(d, 1)`: of ones, fixed, if `fixed_head`.
+    """
+
+    def __init__(self, sequence_length: int, dim: int, fixed_head: bool = False) -> None:
         super().__init__()
         self.positional_embeddings = nn.Parameter(torch.zeros(sequence_length, dim))
         self.head = nn.Linear(dim, 1)
+        if fixed_head:
+            nn.init.ones_(self.head.weight).requires_grad_(False)
+            nn.init.zeros_(self.head.bias).requires_grad_(False)
 
     def forward(self, word_embeddings: Tensor) -> Tensor:
-        """Return `y_pred`, shape (n,), one number a position, for word vectors of shape (n, d)."""
+        """Return `y_pred`, (..., n), one number a position, for word vectors (..., n, d)."""
         combined_embeddings = word_embeddings + self.positional_embeddings
         y_pred: Tensor = self.head(combined_embeddings).squeeze(-1)
         return y_pred
@@ -69,270 +67,275 @@ def train(
     epochs: int,
     lr: float,
     shuffle: bool = False,
-) -> Iterator[float]:
-    """Train by SGD on the mean squared error; yield the loss of each epoch, before its step.
+) -> list[float]:
+    """Train by SGD on the mean squared error; return the loss of each epoch, before its step.
 
-    `word_embeddings` has shape (n, d), `y_true` (n,). With `shuffle` the words stand in a new
-    random order every epoch, and the targets stay. Raises InputError if the loss overflows.
+    `word_embeddings` is (..., n, d), `y_true` (..., n), else ValueError. With `shuffle` the words
+    are in a new random order every epoch; the targets stay. A loss that overflows is inf or nan.
     """
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr)
-    sequence = word_embeddings
+    n, dim = model.positional_embeddings.shape
+    if word_embeddings.shape[-2:] != (n, dim) or y_true.shape != word_embeddings.shape[:-1]:
+        raise ValueError(f"word_embeddings must be (..., {n}, {dim}), and y_true (..., {n})")
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    losses, sequence = [], word_embeddings
     for _ in range(epochs):
         if shuffle:
-            order = torch.randperm(len(y_true)).to(y_true.device)
-            sequence = word_embeddings.index_select(0, order)
+            sequence = word_embeddings.index_select(-2, torch.randperm(n))
         loss = nn.functional.mse_loss(model(sequence), y_true)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        if not math.isfinite(loss.item()):
-            raise InputError(OVERFLOW)
-        yield loss.item()
+        gradients = torch.autograd.grad(loss, parameters)
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.sub_(gradient, alpha=lr)  # parameter - lr * gradient: plain SGD
+        losses.append(loss.item())
+    return losses
 
 
 # ------------------------------------------------------------------------ evidence
+class Evidence(NamedTuple):
+    """What a run shows, computed by `measure`. A share of nothing is nan."""
+
+    final_loss: float  # mean squared error; shuffled, its average over all orders
+    floor: float  # the lowest loss with one answer per word: `loss_floor`
+    mean_loss: float  # the loss of always saying the mean: the variance of y_true
+    word_share: float  # of the variance of y_pred, if every word is put at every place
+    position_share: float  # the rest of that variance
+    needs_order: float  # the part of y_true's variance that words cannot tell
+    floor_removed: float  # the part of the floor that goes when by_position is taken off y_true
+
+
 def prediction_parts(model: PositionalModel, word_embeddings: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (by_word, by_position), float64 (n,): word j at i gets by_word[j] + by_position[i]."""
-    weight = model.head.weight.detach()[0].cpu().double()
-    table = model.positional_embeddings.detach().cpu().double()
-    return word_embeddings.cpu().double() @ weight + model.head.bias.item(), table @ weight
+    """Return (by_word, by_position), float64 (n,): w · (e + p) + b is (w · e + b) + (w · p)."""
+    weight, bias = model.head.weight.detach().double()[0], model.head.bias.item()
+    table = model.positional_embeddings.detach().double()
+    return word_embeddings.double() @ weight + bias, table @ weight
 
 
-def prediction_shares(model: PositionalModel, word_embeddings: Tensor) -> tuple[float, float]:
-    """Return the shares (word, position) of the variance over all pairs, (0, 0) if constant."""
-    by_word, by_position = prediction_parts(model, word_embeddings)
-    word, position = by_word.var(correction=0).item(), by_position.var(correction=0).item()
+def measure(
+    words: list[str], y_true: Tensor, by_word: Tensor, by_position: Tensor, shuffle: bool = False
+) -> Evidence:
+    """Return what targets and predictions show, all (n,); raise ValueError for another shape."""
+    words = word_list(words)
+    floor, mean_loss = loss_floor(words, y_true, shuffle), loss_floor(words, y_true, shuffle=True)
+    word, position = (loss_floor(words, part, shuffle=True) for part in (by_word, by_position))
     rounding = 1e-12 * (by_word.square().mean() + by_position.square().mean()).item()
-    if word + position <= rounding:
-        return 0.0, 0.0  # both parts are constant, to a millionth of their size
-    return word / (word + position), position / (word + position)
+    variance = word + position if word + position > rounding else math.nan
+    left = deviations(words, y_true, shuffle) - deviations(words, by_position, shuffle)
+    return Evidence(
+        final_loss=exact_loss(y_true, by_word, by_position, shuffle),
+        floor=floor,
+        mean_loss=mean_loss,
+        word_share=word / variance,
+        position_share=position / variance,
+        needs_order=floor / mean_loss if mean_loss else math.nan,
+        floor_removed=1 - left.square().mean().item() / floor if floor else math.nan,
+    )
 
 
-def exact_loss(
-    model: PositionalModel, word_embeddings: Tensor, y_true: Tensor, shuffle: bool
-) -> float:
-    """Return the loss in this order, or its mean over all n!; InputError if float32 overflows."""
-    by_word, by_position = prediction_parts(model, word_embeddings)
-    error = by_position - y_true.cpu().double()
-    loss = (by_word + error).square().mean()
-    if shuffle:
-        loss = by_word.var(correction=0) + (by_word.mean() + error).square().mean()
-    if loss.isnan() or loss * len(error) > FLOAT32_MAX:  # training adds up before it divides
-        raise InputError(OVERFLOW)
-    return loss.item()
+def exact_loss(y_true: Tensor, by_word: Tensor, by_position: Tensor, shuffle: bool) -> float:
+    """Return the mean squared error in float64; shuffled, its average over all n! orders."""
+    at_places = by_word.mean() if shuffle else by_word
+    loss = (at_places + by_position - y_true.double()).square().mean()
+    return (loss + by_word.var(correction=0) if shuffle else loss).item()
 
 
-def loss_floor(words: list[str], y_true: Tensor, shuffle: bool) -> float:
-    """Return the lowest mean squared error of a model that is blind to order.
+def loss_floor(words: list[str], y_true: Tensor, shuffle: bool = False) -> float:
+    """Return the lowest loss of a model that gives one answer per word, wherever it stands.
 
-    Such a model predicts the same for a word wherever it stands, as do, if they get no positions, a
-    head on each word and self-attention without a mask. Shuffled: on average over all orders.
+    So does a bag of words, or self-attention without a mask, if it is given no positions. Shuffled,
+    every word meets every target, and the floor is the lowest average over all orders.
     """
-    return beyond_words(words, y_true, shuffle).square().mean().item()
+    return deviations(word_list(words), y_true, shuffle).square().mean().item()
 
 
-def beyond_words(words: list[str], values: Tensor, shuffle: bool) -> Tensor:
-    """Return `values`, (n,), less the mean of each word's (shuffled: of all), in float64."""
-    values = torch.as_tensor(values, dtype=torch.float64, device="cpu")
+def deviations(words: list[str], values: Tensor, shuffle: bool) -> Tensor:
+    """Return `values`, (n,), less the mean of those of the same word (shuffled: of all), float64."""
+    values = torch.as_tensor(values).double()
+    if values.shape != (len(words),):
+        raise ValueError(f"{len(words)} words need {len(words)} values, not {[*values.shape]}")
     groups = torch.zeros(len(words), dtype=torch.int64) if shuffle else word_ids(words)
     means = torch.bincount(groups, weights=values) / torch.bincount(groups)
     return values - means[groups]
 
 
 def sinusoidal_embeddings(sequence_length: int, dim: int) -> Tensor:
-    """Return the fixed table of Vaswani et al. 2017, section 3.5: float32, shape (n, d)."""
+    """Return the fixed table of Vaswani et al. 2017, section 3.5: float32, (n, d)."""
     position, column = torch.arange(sequence_length).double(), torch.arange(dim)
     angle = torch.outer(position, 10000.0 ** (-(column - column % 2).double() / dim))
     return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float()
 
 
 # ------------------------------------------------------------------------ word vectors
+WORDS = ["artificial", "intelligence", "machine", "learning"]
+BUNDLED = "glove-wiki-gigaword-50 (the script's own copy)"
 GLOVE_MODELS = [f"glove-wiki-gigaword-{dim}" for dim in (50, 100, 200, 300)]
 GLOVE_MODELS += [f"glove-twitter-{dim}" for dim in (25, 50, 100, 200)]
-BUNDLED = "glove-wiki-gigaword-50 (the script's own copy)"
-MAX_LINE = 2**20  # bytes; no row of vectors is longer, but a file that is not text can be
 DOWNLOAD = """
 import gensim.downloader, socket, sys
 socket.setdefaulttimeout(20)  # seconds that a server may keep silent
 gensim.downloader.load(sys.argv[1], return_path=True)  # else it imports what it downloaded
 """
+OTHERWISE = "type --vectors random, or --vectors FILE for a file that has them"
 
 
-def load_word_embeddings(words: list[str], source: str | None = None) -> Tensor:
-    """Return the vectors of `words`: float32, shape (n, d), one row a word, in the order given.
+class InputError(Exception):
+    """What a user can mend; `main` prints it as one line on stderr."""
 
-    `source` is one of GLOVE_MODELS (Pennington, Socher, Manning 2014), a file of GloVe or word2vec
-    text, plain or .gz, or "random" (d = 50). Without it: as `default_source` says.
-    Raises InputError if the vectors cannot be had, are damaged, or lack one of the words.
+
+def load_word_embeddings(words: list[str], source: str | os.PathLike[str] | None = None) -> Tensor:
+    """Return the vectors of `words`: float32, (n, d), one row a word, in the order given.
+
+    `source` is one of GLOVE_MODELS (Pennington, Socher, Manning 2014), a file of GloVe's or
+    word2vec's text, plain or .gz, or "random" (d = 50). Without it: the script's own copy, or for
+    other words glove-wiki-gigaword-50. Raises InputError if vectors cannot be had or are damaged.
     """
-    source = default_source(words) if source is None else source
+    words = word_list(words)
+    if source is None:  # "Machine" is not in GloVe, and to say so takes no download
+        source = BUNDLED if {word.lower() for word in words} <= set(WORDS) else GLOVE_MODELS[0]
     if source == "random":
         return random_embeddings(words, load_word_embeddings(WORDS))
-    lines = iter(BUNDLED_VECTORS.splitlines()) if source == BUNDLED else read_lines(source)
-    vectors = read_vectors(lines, source, words)
-    unknown = [repr(word) for word in dict.fromkeys(words) if word not in vectors]
-    if unknown:
-        hint = "the words of gensim's GloVe models are in lower case"
-        raise InputError(f"{source} has no vector for {', '.join(unknown[:10])}; {hint}")
-    rows = [vectors[word] for word in dict.fromkeys(words)]
-    return torch.tensor(rows, dtype=torch.float32)[word_ids(words)]
+    vectors = read_vectors(os.fspath(source), words)
+    missing = ", ".join(repr(word) for word in dict.fromkeys(words) if word not in vectors)
+    if missing:
+        raise InputError(f"{source} has no vector for {missing}: try lower case, or {OTHERWISE}")
+    rows = [vectors[word] for word in words]
+    if any(len(row) != len(rows[0]) or not torch.tensor(row).isfinite().all() for row in rows):
+        raise InputError(f"{source} is damaged: not as many finite numbers for each of the words")
+    return torch.tensor(rows, dtype=torch.float32)
+
+
+def word_list(words: Iterable[str]) -> list[str]:
+    """Return the words as a list; raise TypeError for a string, whose items are letters."""
+    if isinstance(words, str):
+        raise TypeError(f"words must be a list of words, not the string {words!r}")
+    return list(words)
+
+
+def word_ids(words: list[str]) -> Tensor:
+    """Return int64, (n,): 0 for the first different word, 1 for the next, and so on."""
+    ids = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    return torch.tensor([ids[word] for word in words])
 
 
 def random_embeddings(words: list[str], pretrained: Tensor) -> Tensor:
     """Return normal vectors of `pretrained`'s root mean square: float32, (n, d), one a word."""
     vectors = torch.randn(len(set(words)), pretrained.shape[1], dtype=torch.float32)
-    return vectors[word_ids(words)].to(pretrained.device) * pretrained.square().mean().sqrt()
+    return vectors[word_ids(words)] * pretrained.square().mean().sqrt()
 
 
-def word_ids(words: list[str]) -> Tensor:
-    """Return an int64 tensor of shape (n,): 0 for the first different word, 1 for the next ..."""
-    ids = {word: number for number, word in enumerate(dict.fromkeys(words))}
-    return torch.tensor([ids[word] for word in words], dtype=torch.int64)
-
-
-def default_source(words: list[str]) -> str:
-    """Return the source if none is named; GloVe is uncased, so it has no vector for "Machine"."""
-    return BUNDLED if {word.lower() for word in words} <= set(WORDS) else GLOVE_MODELS[0]
-
-
-def vectors_path(source: str) -> str:
-    """Return the path of a file, or of a gensim model in gensim's data folder."""
-    folder = os.environ.get("GENSIM_DATA_DIR") or os.path.expanduser("~/gensim-data")
-    return os.path.join(folder, source, f"{source}.gz") if source in GLOVE_MODELS else source
-
-
-def read_lines(source: str) -> Iterator[bytes]:
-    """Yield the lines of a file or a gensim model; raise InputError if they cannot be read."""
-    path = vectors_path(source)
-    if not os.path.exists(path):
-        if source not in GLOVE_MODELS:
-            raise InputError(f"{source!r} is neither a file nor one of {', '.join(GLOVE_MODELS)}")
-        download(source, os.path.dirname(os.path.dirname(os.path.abspath(path))))
+def read_vectors(source: str, words: list[str]) -> dict[str, list[float]]:
+    """Return the vectors that a source has of the words; it is read no further than the last."""
+    wanted = {word.encode(errors="surrogatepass"): word for word in words}
+    vectors = {}
     try:
-        with gzip.open(path) if path.endswith(".gz") else open(path, "rb") as file:
-            while line := file.readline(MAX_LINE):
-                yield line
-    except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or f"{error}; get the file again"
-        raise InputError(f"cannot read {path}: {reason}") from error
+        with open_source(source) as lines:
+            for line in lines:
+                token, *numbers = line.split() or [b""]
+                if token in wanted and len(numbers) > 1:  # one number: the header of word2vec
+                    vectors[wanted.pop(token)] = [float(number) for number in numbers]
+                if not wanted:
+                    break
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise InputError(f"cannot read {source}: {error}; {OTHERWISE}") from error
+    return vectors
+
+
+def open_source(source: str) -> io.BufferedIOBase:
+    """Open the bundled vectors, a gensim model (downloaded if need be), or a file."""
+    if source == BUNDLED:
+        return io.BytesIO(BUNDLED_VECTORS)
+    path = source
+    if source in GLOVE_MODELS:
+        folder = os.environ.get("GENSIM_DATA_DIR") or os.path.expanduser("~/gensim-data")
+        path = os.path.join(folder, source, f"{source}.gz")
+        if not os.path.exists(path):
+            download(source, os.path.abspath(folder))
+    elif not os.path.exists(path):
+        raise InputError(f"{path!r} is neither a file, nor random, nor {', '.join(GLOVE_MODELS)}")
+    return gzip.open(path) if path.endswith(".gz") else open(path, "rb")
 
 
 def download(name: str, folder: str) -> None:
     """Have gensim fetch a model, whole or not at all, in a process and a folder of its own."""
     print(f"downloading {name} to {folder}", file=sys.stderr, flush=True)
-    try:
-        os.makedirs(folder, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as staging:
-            subprocess.run(
-                [sys.executable, "-c", DOWNLOAD, name],
-                cwd=staging,  # where Python looks for modules first
-                env=os.environ | {"GENSIM_DATA_DIR": staging, "TMPDIR": staging},
-                stdout=2,  # its progress bar goes to our stderr
-                stderr=subprocess.PIPE,
-                errors="replace",
-                check=True,
-            )
-            os.makedirs(os.path.join(folder, name), exist_ok=True)
-            for file in ("information.json", f"{name}/__init__.py", f"{name}/{name}.gz"):
-                os.replace(os.path.join(staging, file), os.path.join(folder, file))
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(file=sys.stderr)  # the progress bar ends within a line
-        reason = (getattr(error, "stderr", None) or str(error)).strip().rpartition("\n")[2]
-        advice = "it takes gensim and a network; --vectors FILE takes a file from anywhere"
-        raise InputError(f"cannot download {name} to {folder}: {reason}; {advice}") from error
-
-
-def read_vectors(lines: Iterator[bytes], source: str, words: list[str]) -> dict[str, list[float]]:
-    """Return the vectors that a text has of the words; InputError if it is damaged, or no such."""
-    rows = (line for line in lines if not line.isspace())
-    row = next(rows, b"").removeprefix(b"\xef\xbb\xbf")  # the byte order mark of Windows editors
-    header = re.fullmatch(rb"\d+\s+(\d{1,9})\s*", row)
-    if header:
-        row = next(rows, b"")
-    trailing = list(itertools.takewhile(is_number, reversed(row.split()[1:])))
-    dim = int(header[1]) if header else len(trailing)
-    if not 1 <= dim == len(trailing) or b"\r" in row.strip() or len(row) == MAX_LINE:
-        raise InputError(f"{source} is not text of words and numbers, as GloVe and word2vec have")
-    wanted = {word.encode(errors="surrogatepass"): word for word in words}
-    vectors = {}
-    while row and wanted:
-        token, *numbers = row.rsplit(None, dim)  # from the right: GloVe 840B has tokens with spaces
-        word = wanted.pop(token, None)
-        if word is not None:
-            vector = [float(number) for number in numbers if is_number(number)]
-            if len(vector) < dim or not all(abs(x) <= FLOAT32_MAX for x in vector):
-                raise InputError(f"{source}: the row of {word!r} is not {dim} finite numbers")
-            vectors[word] = vector
-        row = next(rows, b"")
-    return vectors
-
-
-def is_number(field: bytes) -> bool:
-    """Return whether a field reads as a number, nan and infinities included."""
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
+    os.makedirs(folder, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as room:
+        argv = [sys.executable, "-c", DOWNLOAD, name]  # Python looks for modules first in cwd
+        env = os.environ | {"GENSIM_DATA_DIR": room, "TMPDIR": room}
+        job = subprocess.run(argv, cwd=room, env=env, stdout=2, stderr=subprocess.PIPE, check=False)
+        if job.returncode:
+            reason = job.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+            raise OSError(f"the download failed, which takes gensim and a network: {reason}")
+        os.makedirs(os.path.join(folder, name), exist_ok=True)
+        for file in ("information.json", f"{name}/__init__.py", f"{name}/{name}.gz"):
+            os.replace(os.path.join(room, file), os.path.join(folder, file))
 
 
 # ------------------------------------------------------------------------ report
 MAX_ROWS, EDGE_ROWS = 40, 3  # show up to 40 positions; of more print the first and last 3
-SEEDS = 10  # of the comparison
+History = list[tuple[int, Tensor, Tensor]]  # (steps taken, by_word, by_position), some 200
 
 
 def print_model(
-    words: list[str], y_true: Tensor, model: PositionalModel, word_embeddings: Tensor, shuffle: bool
+    words: list[str], y_true: Tensor, table: Tensor, parts: tuple[Tensor, Tensor], shuffle: bool
 ) -> None:
-    """Print the predictions with their two parts, and the learned table, within 80 columns."""
-    n, dim = word_embeddings.shape
+    """Print the learned table, and every prediction as the sum of its two parts."""
+    by_word, by_position = parts
+    n, dim = table.shape
     shown = [i for i in range(n) if n <= MAX_ROWS or not EDGE_ROWS <= i < n - EDGE_ROWS]
-    by_word, by_position = prediction_parts(model, word_embeddings)
-    print("\nposition  word               y_true      y_pred  =  by word  +  by position")
-    for i in shown:
-        columns = y_true[i], by_word[i] + by_position[i], by_word[i], by_position[i]
-        y, y_pred, word, position = (number(column.item()) for column in columns)
-        print(f"{i:>8}  {words[i][:13]:<13}{y:>12}{y_pred:>12}{word:>12}{position:>16}")
     which = "" if len(shown) == n else f", the first and last {EDGE_ROWS}"
     print(f"\npositional embeddings: {n} positions x {dim} dimensions{which}")
     for i in shown:
         print(f"\nposition {i}" if shuffle else f"\nposition {i}, {words[i][:60]}")
-        row = [f"{number(value):>12}" for value in model.positional_embeddings[i].tolist()]
+        row = [f"{number(value):>12}" for value in table[i].tolist()]
         for start in range(0, dim, 6):
             print(*row[start : start + 6], sep="")
+    names = [f"  {word[:13]:<13}" for word in [*words, "word"]]
+    if shuffle:
+        names, by_word = [""] * (n + 1), by_word.mean().expand(n)
+    mean = " (the mean, for any word may stand there)" if shuffle else ""
+    print(f"\nby word: w · e + b{mean}; by position: w · p")
+    print(f"position{names[n]}      y_true      y_pred  =  by word  +  by position")
+    columns = torch.stack([y_true.double(), by_word + by_position, by_word, by_position], dim=1)
+    for i in shown:
+        y, y_pred, word, position = map(number, columns[i].tolist())
+        print(f"{i:>8}{names[i]}{y:>12}{y_pred:>12}{word:>12}{position:>16}")
 
 
-def print_evidence(
-    words: list[str], y_true: Tensor, model: PositionalModel, word_embeddings: Tensor, shuffle: bool
-) -> None:
-    """Print what the table learned, and one sentence that says no more than the figures prove."""
-    loss = exact_loss(model, word_embeddings, y_true, shuffle)
-    floor, variance = loss_floor(words, y_true, shuffle), loss_floor(words, y_true, shuffle=True)
-    word, position = prediction_shares(model, word_embeddings)
-    shares = f"word {percent(word)}, position {percent(position)}"
-    if word + position == 0:
-        shares = "none, the prediction is all but constant"
-    orders = " over all orders" if shuffle else ""
-    print(f"\nfinal loss                        {loss:.4e}{orders}")
-    print(f"lowest loss blind to order        {floor:.4e}")
-    print(f"loss of predicting the mean       {variance:.4e}")
-    print(f"share of the prediction           {shares}")
-    order = percent(floor / variance) if variance else "none: all targets are the same"
-    print(f"variance that needs order         {order}")
-    if variance == 0:
-        print("\nAll targets are the same: there is nothing to tell apart.")
-    elif floor == 0:
-        print("\nNothing needs order: a model blind to order could meet each word's one target.")
-    else:
-        _, by_position = prediction_parts(model, word_embeddings)
-        left = beyond_words(words, y_true, shuffle) - beyond_words(words, by_position, shuffle)
-        explained = 1 - left.square().mean().item() / floor
-        print(f"explained by the table            {percent(explained)} of it\n")
-        if round(100 * explained, 2) > 0:
-            print(f"The table explains {percent(explained)} of what no model blind to order can.")
-        else:
-            print("The table explains nothing that a model blind to order could not (less than")
-            print("0.01 %): this run does not show that order was learned.")
+def print_evidence(evidence: Evidence, shuffle: bool) -> None:
+    """Print the evidence, a figure a line."""
+    average = ", averaged over all orders" if shuffle else ""
+    shares = "none: the predictions hardly vary"
+    if not math.isnan(evidence.word_share):
+        word, position = percent(evidence.word_share), percent(evidence.position_share)
+        shares = f"by word {word}, by position {position}"
+    part = "none: all targets are the same"
+    if not math.isnan(evidence.needs_order):
+        part = f"{percent(evidence.needs_order)} of the variance of y_true"
+    print(f"\nloss after training               {evidence.final_loss:.4e}{average}")
+    print(f"floor: one answer per word        {evidence.floor:.4e}{average}")
+    print(f"loss of always saying the mean    {evidence.mean_loss:.4e}")
+    print(f"variance of the prediction        {shares}")
+    print(f"part that words cannot tell       {part}")
+    if not math.isnan(evidence.floor_removed):
+        print(f"floor removed by position         {percent(evidence.floor_removed)}")
+
+
+def conclusion(evidence: Evidence, shuffle: bool, fixed_head: bool) -> str:
+    """Return what the run shows and what to try next, by the losses as they are printed."""
+    if evidence.mean_loss == 0:
+        return "All targets are the same: there is nothing to tell apart."
+    if evidence.floor == 0:
+        return """Each word here has one target, so a dictionary of words could give every answer:
+the floor is 0, and a low loss does not show that positions are needed. To need
+them, give a word two: --words machine learning machine learning, or --shuffle."""
+    floor = f"{evidence.floor:.4e}"
+    below = float(f"{evidence.final_loss:.4e}") < float(floor)
+    average = ",\naveraged over all orders" if shuffle else ""
+    text = f"With one answer per word, wherever it stands, the loss is at least {floor}{average}.\n"
+    text += "This run is below that: " if below else "This run is not below that: "
+    text += "positions were used." if below else "it does not show that positions were used."
+    finished = fixed_head or (below and evidence.floor_removed >= 0.99)
+    return text if finished else f"{text}\nMore --epochs may bring it lower."
 
 
 def number(value: float) -> str:
@@ -342,219 +345,266 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share in per cent; no rounding makes zero of one above zero."""
+    """Return a share in per cent; one above zero, by more than rounding, is not shown as 0.00."""
     rounded = round(100 * share, 2) + 0.0  # + 0.0 makes 0.0 of -0.0
     text = f"{rounded:.2f} %" if abs(rounded) < 1e6 else f"{rounded:.2e} %"
-    return "<0.01 %" if rounded == 0 < share else text
+    return "<0.01 %" if rounded == 0 and share > 1e-12 else text
 
 
-def compare(words: list[str], pretrained: Tensor, y_true: Tensor, seed: int, **sgd: Any) -> None:
-    """Train six kinds of positions on pretrained and on random vectors; print the exact losses."""
-    print(f"\nfinal loss of {SEEDS} seeds from {seed}: median [lowest, highest]")
-    print("              pretrained vectors              random vectors, as long on average")
-    for positions in ("none", "sinusoidal", "random", "learned 0", "learned 0.02", "learned 1"):
+TABLES: dict[str, tuple[Callable[[int, int], Tensor], str]] = {
+    "none": (torch.zeros, "no positions: the table stays zero"),
+    "sinusoidal": (sinusoidal_embeddings, "sines and cosines (Vaswani et al. 2017), fixed"),
+    "random": (torch.randn, "normal numbers of standard deviation 1, fixed"),
+    "learned 0": (torch.zeros, "learned from zeros, as in the run above"),
+    "learned 0.02": (lambda n, d: 0.02 * torch.randn(n, d), "learned from normal numbers x 0.02"),
+    "learned 1": (torch.randn, "learned from normal numbers, as nn.Embedding starts"),
+}
+
+
+def final_loss(
+    kind: str, word_embeddings: Tensor, y_true: Tensor, epochs: int, lr: float, shuffle: bool
+) -> float:
+    """Return the exact loss after training with a kind of positions, inf if it overflows."""
+    model = PositionalModel(*word_embeddings.shape)
+    table = TABLES[kind][0](*word_embeddings.shape)
+    model.positional_embeddings = nn.Parameter(table, requires_grad=kind.startswith("learned"))
+    train(model, word_embeddings, y_true, epochs=epochs, lr=lr, shuffle=shuffle)
+    loss = exact_loss(y_true, *prediction_parts(model, word_embeddings), shuffle)
+    return loss if loss <= FLOAT32_MAX else math.inf
+
+
+def compare(words: list[str], pretrained: Tensor, y_true: Tensor, args: argparse.Namespace) -> None:
+    """Print the final losses of each kind of positions, on pretrained and on random vectors."""
+    print(f"\nloss after training, 10 seeds from {args.seed}: median [lowest, highest]")
+    print("              pretrained vectors           random vectors of that size")
+    for kind in TABLES:
         cells = []
         for random in (False, True):
             losses = []
-            for each in range(seed, seed + SEEDS):
-                torch.manual_seed(each)
+            for seed in range(args.seed, args.seed + 10):
+                torch.manual_seed(seed)
                 vectors = random_embeddings(words, pretrained) if random else pretrained
-                losses.append(final_loss(positions, vectors, y_true, **sgd))
-            median = statistics.median(losses)
-            cells.append(f"{median:.2e} [{min(losses):.2e}, {max(losses):.2e}]")
-        print(f"{positions:<14}{cells[0]:<32}{cells[1]}")
-    print(f"floor         {loss_floor(words, y_true, sgd['shuffle']):.2e}")
-    print("This compares how fast each learns in these steps, not how far it can get.")
+                losses.append(final_loss(kind, vectors, y_true, args.epochs, args.lr, args.shuffle))
+            median, low, high = map(short, (statistics.median(losses), min(losses), max(losses)))
+            cells.append(f"{median:>7} [{low:>7}, {high:>7}]")
+        print(f"{kind:<14}{'    '.join(cells)}")
+    print(f"floor         {loss_floor(words, y_true, args.shuffle):.1e}\n")
+    for kind, (_, note) in TABLES.items():
+        print(f"{kind:<14}{note}")
+    print("A row that is still falling shows how fast it learns, not how far it can get.")
 
 
-def final_loss(positions: str, word_embeddings: Tensor, y_true: Tensor, **sgd: Any) -> float:
-    """Train with a kind of positions; return the exact loss, infinity if it overflowed."""
-    model = PositionalModel(*word_embeddings.shape)
-    table = model.positional_embeddings.requires_grad_(positions.startswith("learned"))
-    deviation = {"random": 1, "learned 0.02": 0.02, "learned 1": 1}.get(positions)
-    if positions == "sinusoidal":
-        table.data.copy_(sinusoidal_embeddings(*table.shape))
-    elif deviation:
-        nn.init.normal_(table, std=deviation)
-    model.to(y_true)  # its device, and float32
-    try:
-        list(train(model, word_embeddings, y_true, **sgd))
-        return exact_loss(model, word_embeddings, y_true, sgd["shuffle"])
-    except InputError:
-        return math.inf
+def short(loss: float) -> str:
+    """Return a loss with two digits; what is below 1e-9 is rounding, and differs by machine."""
+    return f"{loss:.1e}" if loss >= 1e-9 else "<1e-09"
 
 
 def draw_figure(
-    words: list[str], shuffle: bool, losses: list[float], floor: float, grid: Tensor, table: Tensor
+    words: list[str], y_true: Tensor, table: Tensor, history: History, floor: float, shuffle: bool
 ) -> Any:
-    """Return a matplotlib Figure of the losses, the grid of predictions, and the learned table."""
-    from matplotlib.figure import Figure
+    """Return a matplotlib Figure of the loss, the predictions over the epochs, and the table."""
+    import matplotlib.figure
 
-    names = [(word if word.isprintable() else ascii(word))[:16] for word in words]
-    figure = Figure(figsize=(12, 5 + 0.3 * len(words)), layout="constrained")
-    curve, cells, heat = figure.subplot_mosaic("LR;BB").values()
-    curve.semilogy(range(1, len(losses) + 1), losses, marker=".", label="loss, before the step")
-    if floor > 0:  # 0 has no place on a logarithmic axis
-        curve.axhline(floor, color="black", linestyle="--", label="lowest loss blind to order")
-    curve.set(title="mean squared error", xlabel="epoch")
-    curve.legend()
-    figure.colorbar(cells.imshow(grid.numpy(), aspect="auto"), ax=cells)
-    cells.set(title="predictions, each word at each position", xlabel="position", ylabel="word")
-    cells.set_yticks(range(len(words)), names, parse_math=False)
-    peak = table.abs().max().item() or 1
-    image = heat.imshow(table.numpy(), aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
-    figure.colorbar(image, ax=heat)
-    heat.set(title="learned positional embeddings", xlabel="dimension", ylabel="position")
-    rows = [f"{i}" if shuffle else f"{i} {name}" for i, name in enumerate(names)]
-    heat.set_yticks(range(len(words)), rows, parse_math=False)
-    for axes in (curve, cells, heat):
-        axes.locator_params(axis="x", integer=True, min_n_ticks=1)
+    n = min(len(words), MAX_ROWS)
+    names = [word if word.isprintable() else ascii(word) for word in words]
+    colours = matplotlib.colormaps["viridis"](torch.linspace(0, 0.9, n))
+    epochs = [epoch for epoch, _, _ in history]
+    by_word = torch.stack([a.mean().expand(n) if shuffle else a[:n] for _, a, _ in history])
+    by_position = torch.stack([c[:n] for _, _, c in history])
+    heights = 2.2, 3.2, 0.9 + 0.24 * n
+    figure = matplotlib.figure.Figure(figsize=(9, 1 + sum(heights)), layout="constrained")
+    top, middle, bottom = figure.subplots(3, height_ratios=heights)
+    figure.suptitle(" ".join(names)[:60] + ", shuffled every epoch" * shuffle, parse_math=False)
+    average, mean = (", averaged over all orders", "mean ") if shuffle else ("", "")
+    mark = "dashed" if floor > 0 else "off the scale"
+    titles = (
+        f"Loss{average}. With one answer per word never below {floor:.3g} ({mark})",
+        f"Predictions at each place (solid), {mean}part by word (dotted), targets (triangles)",
+        "Learned table. At the right, what each row adds to the prediction: w · row",
+    )
+    for axes, title in zip((top, middle, bottom), titles, strict=True):
+        axes.set_title(title, loc="left", fontsize="medium")
+    top.semilogy(epochs, [exact_loss(y_true, a, c, shuffle) for _, a, c in history])
+    if floor > 0:
+        top.axhline(floor, color="black", linestyle="--")
+    middle.set_prop_cycle(color=colours)
+    middle.plot(epochs, by_word + by_position)
+    middle.plot(epochs, by_word, color="dimgrey", linestyle=":")
+    middle.update_datalim([(0, y) for y in y_true[:n].tolist()])
+    outside = middle.get_yaxis_transform()  # x goes from 0 to 1
+    middle.scatter([1.015] * n, y_true[:n], c=colours, marker="<", clip_on=False, transform=outside)
+    middle.sharex(top)
+    middle.locator_params(axis="x", integer=True)
+    middle.set_xlabel("epoch")
+    bottom.set(xlabel="dimension", ylabel="position")
+    peak = max(table.abs().max().item(), 0.1)  # a table of next to nothing is to look like that
+    image = bottom.imshow(table[:n], aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
+    figure.colorbar(image, ax=bottom)
+    labels = [f"{i}" if shuffle else f"{i} {names[i][:16]}" for i in range(n)]
+    bottom.set_yticks(range(n), labels, parse_math=False)
+    for label, colour in zip(bottom.get_yticklabels(), colours, strict=True):
+        label.set_color(colour)
+    numbers = [f"{round(value, 2) + 0.0:+.2f}" for value in by_position[-1].tolist()]
+    bottom.secondary_yaxis("right").set_yticks(range(n), numbers)
     return figure
 
 
-def save_figure(path: str, *content: Any) -> None:
-    """Draw the figure into a file, in the format that its name ends in."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # such as matplotlib's of a letter that its font lacks
-        write_file(path, lambda file: draw_figure(*content).savefig(file, format=path[-3:].lower()))
-
-
-def write_file(path: str, write: Callable[[IO[bytes]], object] | None = None) -> str:
-    """Put a file at `path`, whole or not at all; without `write` try whether that can be done."""
-    target = os.path.realpath(path)
+def write_file(path: str, write: Callable[[io.BytesIO], object]) -> None:
+    """Write a file, whole, in the place of one that is there; InputError if that cannot be done."""
     try:
-        if not os.path.basename(path) or (os.path.exists(target) and not os.path.isfile(target)):
-            raise OSError("it is no place for a file")
-        with tempfile.TemporaryDirectory(prefix=".", dir=os.path.dirname(target)) as folder:
-            temporary = os.path.join(folder, os.path.basename(target))
-            with open(temporary, "x+b") as file:
-                if write:
-                    write(file)
-            if write:
-                os.replace(temporary, target)
+        content, target = io.BytesIO(), os.path.realpath(path)
+        write(content)
+        try:
+            with tempfile.TemporaryDirectory(prefix=".", dir=os.path.dirname(target)) as folder:
+                temporary = Path(folder, "whole")
+                temporary.write_bytes(content.getvalue())
+                if os.path.exists(target):
+                    temporary.chmod(os.stat(target).st_mode)
+                temporary.replace(target)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY):
+                raise  # a full disk, say: the old file stays
+            Path(target).write_bytes(content.getvalue())  # such as a mounted file
     except Exception as error:  # matplotlib has any kind: of fonts, of LaTeX, of its settings
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot write {path!r}: {reason}") from error
+        raise InputError(f"cannot write {path!r}: {error}") from error
+
+
+def output_file(path: str) -> str:
+    """Return the path if a file can be written there, and leave it as it is: a type of argparse."""
+    try:
+        is_new = not os.path.exists(path)
+        if not is_new and not os.path.isfile(path):
+            raise OSError(f"{path!r} is no place for a file")
+        open(path, "ab").close()
+        if is_new:
+            os.remove(os.path.realpath(path))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
     return path
 
 
 # ------------------------------------------------------------------------ command line
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line, with the help that it prints."""
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog=PROGRAM, description=__doc__, formatter_class=layout)
-    add = parser.add_argument
-    add("--words", nargs="+", default=WORDS, metavar="W", help="sequence (default: %(default)s)")
-    add("--targets", nargs="+", type=float, metavar="Y", help="y_true (default: the place, 0 to 1)")
-    add("--vectors", metavar="SOURCE", help=f"{', '.join(GLOVE_MODELS)}, a file or random")
-    add("--shuffle", action="store_true", help="a new random order of the words every epoch")
-    add("--compare", action="store_true", help="compare with other positions and vectors")
-    add("--epochs", type=int, default=20, metavar="N", help="steps of SGD (default: %(default)s)")
-    add("--lr", type=float, default=0.02, help="learning rate (default: %(default)s)")
-    add("--seed", type=int, default=0, metavar="S", help="for all that is random (default: 0)")
-    add("--device", default="cpu", metavar="D", help="any torch device (default: %(default)s)")
-    add("--save", type=write_file, metavar="FILE", help="write a checkpoint for torch.load")
-    add("--plot", type=write_file, metavar="FILE", help="write a figure: .png, .svg or .pdf")
-    return parser
+FLOAT32_MAX = torch.finfo(torch.float32).max
+OVERFLOW = "the loss overflows: try a smaller --lr, smaller targets or smaller vectors"
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the options; the first that makes no sense ends the program with status 2."""
-    parser = make_parser()
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    add = parser.add_argument
+    add("--words", nargs="+", default=WORDS, metavar="W", help="sequence (default: %(default)s)")
+    add("--targets", nargs="+", type=float, metavar="Y", help="y_true (default: evenly, 0 to 1)")
+    add("--vectors", metavar="SOURCE", help=f"{', '.join(GLOVE_MODELS)}, a file or random")
+    add("--shuffle", action="store_true", help="a new random order of the words every epoch")
+    add("--fixed-head", action="store_true", help="w all ones, b zero, neither trained")
+    add("--compare", action="store_true", help="then compare with other positions and vectors")
+    add("--epochs", type=int, default=20, metavar="N", help="steps of SGD (default: %(default)s)")
+    add("--lr", type=float, default=0.02, help="learning rate (default: %(default)s)")
+    add("--seed", type=int, default=0, metavar="S", help="for all that is random (default: 0)")
+    add("--save", type=output_file, metavar="FILE", help="write a checkpoint for torch.load")
+    add("--plot", type=output_file, metavar="FILE", help="write a figure: .png, .svg or .pdf")
     args = parser.parse_args(argv)
-    if [] in vars(args).values():  # what argparse makes of --words=--
+    if [] in vars(args).values():  # what argparse makes of --epochs=--
         parser.error("an option has no value")
-    if any(word.split() != [word] for word in args.words):
-        parser.error(f"argument --words: empty, or with white space: {args.words}")
-    n = len(args.words)
+    words = " ".join(args.words).split()
+    if words != args.words:
+        parser.error(f"argument --words: type them without quotes: {' '.join(words)}")
+    n = len(words)
     if args.targets is None:
         args.targets = [i / max(n - 1, 1) for i in range(n)]
-    if len(args.targets) != n or not all(abs(y) <= FLOAT32_MAX for y in args.targets):
-        parser.error(f"argument --targets: not {n} numbers finite in float32: {args.targets}")
-    if args.vectors is None:
-        args.vectors = default_source(args.words)
+    if len(args.targets) != n or not torch.tensor(args.targets).isfinite().all():
+        parser.error(f"argument --targets: {n} words need {n} finite targets, not {args.targets}")
+    if args.fixed_head and args.compare:
+        parser.error("argument --compare: not with --fixed-head, for it trains the head")
     if args.epochs < 1:
-        parser.error(f"argument --epochs: must be 1 or more: {args.epochs}")
+        parser.error(f"argument --epochs: must be 1 or more, not {args.epochs}")
     if not 0 < args.lr <= FLOAT32_MAX:
-        parser.error(f"argument --lr: must be positive, and finite in float32: {args.lr}")
-    if not -(2**63) <= args.seed <= 2**64 - SEEDS:
-        parser.error(f"argument --seed: must be from -2**63 to 2**64 - {SEEDS}: {args.seed}")
-    try:
-        torch.zeros(1, device=args.device).item()
-    except (RuntimeError, AssertionError, ImportError):  # each device has its own
-        parser.error(f"argument --device: torch cannot use {args.device!r} here")
-    if args.plot is not None and not args.plot.lower().endswith((".png", ".svg", ".pdf")):
-        parser.error(f"argument --plot: must end in .png, .svg or .pdf: {args.plot!r}")
-    if args.plot is not None and importlib.util.find_spec("matplotlib") is None:
-        parser.error("argument --plot: python -m pip install matplotlib first")
-    paths = args.save, args.plot, vectors_path(args.vectors)
-    files = [os.path.realpath(path) for path in paths if path is not None]
-    if len(set(files)) < len(files):
-        parser.error("arguments --save, --plot, --vectors: must not name the same file")
+        parser.error(f"argument --lr: must be above 0 and finite in float32, not {args.lr}")
+    if not 0 <= args.seed < 2**63:
+        parser.error(f"argument --seed: must be from 0 to 2**63 - 1, not {args.seed}")
+    if args.plot and not args.plot.lower().endswith((".png", ".svg", ".pdf")):
+        parser.error(f"argument --plot: must end in .png, .svg or .pdf, not {args.plot!r}")
+    if args.plot and importlib.util.find_spec("matplotlib") is None:
+        parser.error("argument --plot: type python -m pip install matplotlib first")
+    if args.plot and args.save and os.path.realpath(args.plot) == os.path.realpath(args.save):
+        parser.error(f"argument --plot: {args.plot!r} is the file of --save")
     return args
 
 
 def run(args: argparse.Namespace) -> None:
     """Train, keep what was learned, report it, and compare, as the options say."""
-    words, lr, shuffle = args.words, args.lr, args.shuffle
-    sgd = {"epochs": args.epochs, "lr": lr, "shuffle": shuffle}
+    words, shuffle, y_true = args.words, args.shuffle, torch.tensor(args.targets)
     torch.manual_seed(args.seed)
-    word_embeddings = load_word_embeddings(words, args.vectors).to(args.device)
-    pretrained = word_embeddings
+    word_embeddings = pretrained = load_word_embeddings(words, args.vectors)
     if args.compare and args.vectors == "random":  # before training, for it may fail
-        pretrained = load_word_embeddings(words).to(args.device)
-    y_true = torch.tensor(args.targets, dtype=torch.float32, device=args.device)
-    model = PositionalModel(*word_embeddings.shape).to(y_true)  # its device, and float32
-    print(f"words     {' '.join(words)[:70]}")
-    print(f"vectors   {args.vectors}, {word_embeddings.shape[1]} dimensions")
-    order = ", shuffled" if shuffle else ""
-    print(f"training  {args.epochs} epochs{order}, lr {lr:g}, seed {args.seed}, {args.device}\n")
+        pretrained = load_word_embeddings(words)
+    n, dim = word_embeddings.shape
+    model = PositionalModel(n, dim, args.fixed_head)
     losses: list[float] = []
+    history: History = []
+    stops: list[BaseException] = []
     try:
-        for loss in train(model, word_embeddings, y_true, **sgd):
-            losses.append(loss)
-            print(f"epoch {len(losses):>{len(str(args.epochs))}}/{args.epochs}  loss {loss:#.5g}")
-    finally:  # also after Ctrl-C, and when nobody reads stdout any more
-        exact_loss(model, word_embeddings, y_true, shuffle)  # nothing is kept of an overflow
-        try:
-            if args.save is not None:
-                checkpoint = {"model_state_dict": model.cpu().state_dict(), "losses": losses}
-                checkpoint |= {"word_embeddings": word_embeddings.cpu(), "options": vars(args)}
-                write_file(args.save, lambda file: torch.save(checkpoint, file))
-            if args.plot is not None:
-                by_word, by_position = prediction_parts(model, word_embeddings[:MAX_ROWS])
-                grid = by_word[:, None] + by_position[:MAX_ROWS]
-                table = model.positional_embeddings.detach()[:MAX_ROWS].cpu()
-                floor = loss_floor(words, y_true, shuffle)
-                save_figure(args.plot, words[:MAX_ROWS], shuffle, losses, floor, grid, table)
-        finally:
-            print_model(words, y_true, model, word_embeddings, shuffle)
-            print_evidence(words, y_true, model, word_embeddings, shuffle)
+        print(f"words     {' '.join(words)}"[:80])
+        print(f"vectors   {dim} dimensions, {args.vectors or GLOVE_MODELS[0]}"[:80])
+        options = ", shuffled" * shuffle + ", fixed head" * args.fixed_head
+        print(f"training  {args.epochs} epochs{options}, lr {args.lr:g}, seed {args.seed}")
+        print(f"loss      {'in the order of the epoch, ' if shuffle else ''}before each step\n")
+        while len(losses) < args.epochs:
+            if args.plot and len(losses) % math.ceil(args.epochs / 200) == 0:
+                history.append((len(losses), *prediction_parts(model, word_embeddings)))
+            losses += train(model, word_embeddings, y_true, epochs=1, lr=args.lr, shuffle=shuffle)
+            if not losses[-1] <= FLOAT32_MAX:
+                raise InputError(OVERFLOW)
+            width = len(str(args.epochs))
+            print(f"epoch {len(losses):>{width}}/{args.epochs}  loss {losses[-1]:#.5g}")
+    except (KeyboardInterrupt, OSError) as stop:  # OSError: nobody reads stdout any more
+        stops.append(stop)
+    parts = prediction_parts(model, word_embeddings)
+    evidence = measure(words, y_true, *parts, shuffle)
+    if not evidence.final_loss <= FLOAT32_MAX:
+        raise InputError(OVERFLOW)
+    history.append((len(losses), *parts))
+    table = model.positional_embeddings.detach()
+    checkpoint = {"model_state_dict": model.state_dict(), "losses": losses}
+    checkpoint |= {"word_embeddings": word_embeddings, "options": vars(args)}
+    drawn = words, y_true, table, history, evidence.floor, shuffle
+    try:
+        if args.save is not None:
+            write_file(args.save, lambda f: torch.save(checkpoint, f))
+        if args.plot is not None:
+            write_file(args.plot, lambda f: draw_figure(*drawn).savefig(f, format=args.plot[-3:]))
+    except (KeyboardInterrupt, InputError) as stop:
+        stops.append(stop)
+    silent = any(isinstance(stop, OSError) for stop in stops)
+    if not silent:
+        print_model(words, y_true, table, parts, shuffle)
+        print_evidence(evidence, shuffle)
+        print(f"\n{conclusion(evidence, shuffle, args.fixed_head)}")
+    if stops:
+        raise stops[0 if silent else -1]
     if args.compare:
-        compare(words, pretrained, y_true, args.seed, **sgd)
+        compare(words, pretrained, y_true, args)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status 0, 1 for what failed, 130 after Ctrl-C."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # each epoch at once, and words in any alphabet
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
+    program = os.path.basename(__file__)
     try:
-        try:
-            args = parse_args(argv)
-        finally:
-            print(end="", flush=True)  # argparse does not care whether its help can be written
-        run(args)
+        run(parse_args(argv))
         return 0
     except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted", file=sys.stderr)
+        print(f"{program}: interrupted", file=sys.stderr)
         return 130
     except InputError as error:
-        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{program}: error: {' '.join(str(error).split())}", file=sys.stderr)
     except OSError as error:  # files have InputErrors of their own, so it is stdout that fails
         with open(os.devnull, "w") as nowhere:  # Python will flush stdout once more when it exits
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            print(f"{PROGRAM}: error: cannot write the results: {error.strerror}", file=sys.stderr)
+            print(f"{program}: error: cannot write the results: {error.strerror}", file=sys.stderr)
     return 1
 
 
