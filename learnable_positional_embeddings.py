@@ -301,8 +301,8 @@ def print_model(
         print(f"{i:>8}{names[i]}{y:>12}{y_pred:>12}{word:>12}{position:>16}")
 
 
-def print_evidence(evidence: Evidence, shuffle: bool) -> None:
-    """Print the evidence, a figure a line."""
+def print_evidence(evidence: Evidence, shuffle: bool, fixed_head: bool) -> None:
+    """Print the evidence, a figure a line, and what it shows."""
     average = ", averaged over all orders" if shuffle else ""
     shares = "none: the predictions hardly vary"
     if not math.isnan(evidence.word_share):
@@ -318,6 +318,7 @@ def print_evidence(evidence: Evidence, shuffle: bool) -> None:
     print(f"part that words cannot tell       {part}")
     if not math.isnan(evidence.floor_removed):
         print(f"floor removed by position         {percent(evidence.floor_removed)}")
+    print(f"\n{conclusion(evidence, shuffle, fixed_head)}")
 
 
 def conclusion(evidence: Evidence, shuffle: bool, fixed_head: bool) -> str:
@@ -365,8 +366,8 @@ def final_loss(
     kind: str, word_embeddings: Tensor, y_true: Tensor, epochs: int, lr: float, shuffle: bool
 ) -> float:
     """Return the exact loss after training with a kind of positions, inf if it overflows."""
-    model = PositionalModel(*word_embeddings.shape)
-    table = TABLES[kind][0](*word_embeddings.shape)
+    model = PositionalModel(*word_embeddings.shape).float()
+    table = TABLES[kind][0](*word_embeddings.shape).float()
     model.positional_embeddings = nn.Parameter(table, requires_grad=kind.startswith("learned"))
     train(model, word_embeddings, y_true, epochs=epochs, lr=lr, shuffle=shuffle)
     loss = exact_loss(y_true, *prediction_parts(model, word_embeddings), shuffle)
@@ -407,7 +408,7 @@ def draw_figure(
 
     n = min(len(words), MAX_ROWS)
     names = [word if word.isprintable() else ascii(word) for word in words]
-    colours = matplotlib.colormaps["viridis"](torch.linspace(0, 0.9, n))
+    colours = matplotlib.colormaps["viridis"](torch.linspace(0, 0.9, n).numpy())
     epochs = [epoch for epoch, _, _ in history]
     by_word = torch.stack([a.mean().expand(n) if shuffle else a[:n] for _, a, _ in history])
     by_position = torch.stack([c[:n] for _, _, c in history])
@@ -438,7 +439,7 @@ def draw_figure(
     middle.set_xlabel("epoch")
     bottom.set(xlabel="dimension", ylabel="position")
     peak = max(table.abs().max().item(), 0.1)  # a table of next to nothing is to look like that
-    image = bottom.imshow(table[:n], aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
+    image = bottom.imshow(table[:n].numpy(), aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
     figure.colorbar(image, ax=bottom)
     labels = [f"{i}" if shuffle else f"{i} {names[i][:16]}" for i in range(n)]
     bottom.set_yticks(range(n), labels, parse_math=False)
@@ -534,16 +535,15 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> None:
     """Train, keep what was learned, report it, and compare, as the options say."""
-    words, shuffle, y_true = args.words, args.shuffle, torch.tensor(args.targets)
+    words, shuffle, y_true = args.words, args.shuffle, torch.tensor(args.targets).float()
     torch.manual_seed(args.seed)
     word_embeddings = pretrained = load_word_embeddings(words, args.vectors)
     if args.compare and args.vectors == "random":  # before training, for it may fail
         pretrained = load_word_embeddings(words)
     n, dim = word_embeddings.shape
-    model = PositionalModel(n, dim, args.fixed_head)
-    losses: list[float] = []
-    history: History = []
-    stops: list[BaseException] = []
+    model = PositionalModel(n, dim, args.fixed_head).float()  # whatever torch's default is
+    losses, history = list[float](), History()
+    stop: BaseException | None = None  # what ended the run early, raised when all is kept
     try:
         print(f"words     {' '.join(words)}"[:80])
         print(f"vectors   {dim} dimensions, {args.vectors or GLOVE_MODELS[0]}"[:80])
@@ -558,8 +558,8 @@ def run(args: argparse.Namespace) -> None:
                 raise InputError(OVERFLOW)
             width = len(str(args.epochs))
             print(f"epoch {len(losses):>{width}}/{args.epochs}  loss {losses[-1]:#.5g}")
-    except (KeyboardInterrupt, OSError) as stop:  # OSError: nobody reads stdout any more
-        stops.append(stop)
+    except (KeyboardInterrupt, OSError) as error:  # OSError: nobody reads stdout any more
+        stop = error
     parts = prediction_parts(model, word_embeddings)
     evidence = measure(words, y_true, *parts, shuffle)
     if not evidence.final_loss <= FLOAT32_MAX:
@@ -574,15 +574,13 @@ def run(args: argparse.Namespace) -> None:
             write_file(args.save, lambda f: torch.save(checkpoint, f))
         if args.plot is not None:
             write_file(args.plot, lambda f: draw_figure(*drawn).savefig(f, format=args.plot[-3:]))
-    except (KeyboardInterrupt, InputError) as stop:
-        stops.append(stop)
-    silent = any(isinstance(stop, OSError) for stop in stops)
-    if not silent:
+    except (KeyboardInterrupt, InputError) as error:
+        stop = stop if isinstance(stop, OSError) else error
+    if not isinstance(stop, OSError):
         print_model(words, y_true, table, parts, shuffle)
-        print_evidence(evidence, shuffle)
-        print(f"\n{conclusion(evidence, shuffle, args.fixed_head)}")
-    if stops:
-        raise stops[0 if silent else -1]
+        print_evidence(evidence, shuffle, args.fixed_head)
+    if stop:
+        raise stop
     if args.compare:
         compare(words, pretrained, y_true, args)
 

@@ -1,118 +1,69 @@
-"""Measure the script against the floor: ratios within one run, for these hold on a busy machine.
-
-    python tests/benchmark.py
-
-Ours and theirs take turns; printed are medians, as one Markdown table. The floor is `import torch`
-and one optimizer, the barest loop is torch alone. The row on full-size GloVe needs the true file in
-gensim's data folder (tests/make_full_glove.py); without it that row is left out. POSIX only.
-"""
+"""Print one Markdown table of ratios: ours and theirs take turns, and of each the median counts, so
+that they hold on a busy machine: python tests/benchmark.py. POSIX; memory in MiB of Linux."""
 
 import os
-import platform
+import resource
 import statistics
 import subprocess
 import sys
-import time
+import timeit
 from functools import partial
 from pathlib import Path
 
-import torch
-
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from learnable_positional_embeddings import PositionalModel, train
-
-ROUNDS = 15
-SCRIPT = str(ROOT / "learnable_positional_embeddings.py")
-FLOOR = "import torch; torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)"
-GLOVE = "glove-wiki-gigaword-50"
+SCRIPT, GLOVE = str(ROOT / "learnable_positional_embeddings.py"), "glove-wiki-gigaword-50"
 FULL = Path(os.environ.get("GENSIM_DATA_DIR", "~/gensim-data")).expanduser() / GLOVE / f"{GLOVE}.gz"
 
 
-def run(*command):
-    """Run a Python process; return its seconds and its peak memory in MiB."""
-    start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command} failed")
-    return seconds, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+def medians(*programs):
+    """Return the median seconds of each; the first of 16 rounds is not counted."""
+    rounds = [[timeit.timeit(program, number=1) for program in programs] for _ in range(16)]
+    return [statistics.median(seconds) for seconds in zip(*rounds[1:], strict=True)]
 
 
-def alternate(*programs):
-    """Run the programs in turn, each round from another start; return the medians of each."""
-    results = [[program()][:0] for program in programs]  # once to warm up, and not counted
-    for turn in range(ROUNDS):
-        for place in range(len(programs)):
-            number = (turn + place) % len(programs)
-            results[number].append(programs[number]())
-    return [[statistics.median(column) for column in zip(*result)] for result in results]
+def python(*arguments):
+    """Run a Python process; return the highest peak memory of any until now."""
+    subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
-def row(*cells):
-    """Print one row of the table: what, ours, theirs, comparison."""
-    print("|", " | ".join(cells), "|", flush=True)
+def row(what, ours, theirs, unit="s"):
+    print(f"| {what} | {ours:.4g} {unit} | {theirs:.4g} {unit} | {ours / theirs:.3f} |", flush=True)
 
 
-def measure_processes():
-    """The default run, and the one on full-size GloVe, against the floor."""
-    programs = [partial(run, "-c", FLOOR), partial(run, SCRIPT)]
-    if FULL.exists():
-        programs.append(partial(run, SCRIPT, "--vectors", GLOVE))
-    (floor, floor_peak), (ours, peak), *full = alternate(*programs)
-    row("default run / the floor", f"{ours:.3f} s", f"{floor:.3f} s", f"x {ours / floor:.3f}")
-    row("its peak memory, MiB", f"{peak:.0f}", f"{floor_peak:.0f}", f"+{peak - floor_peak:.0f}")
-    for seconds, _ in full:
-        difference = f"{seconds - floor:+.3f} s"
-        row("full-size GloVe / the floor", f"{seconds:.3f} s", f"{floor:.3f} s", difference)
-
-
-def bare_loop(embeddings, y_true):
-    """The barest torch loop that does the same as `train`, and reads the loss as it does."""
-    table, head = torch.nn.Parameter(torch.zeros_like(embeddings)), torch.nn.Linear(50, 1)
-    optimizer = torch.optim.SGD([table, *head.parameters()], lr=0.001)
-    while True:
-        loss = torch.nn.functional.mse_loss(head(embeddings + table).squeeze(-1), y_true)
+def bare_loop(model, vectors, y_true, epochs):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
+    for _ in range(epochs):
+        loss = torch.nn.functional.mse_loss(model(vectors), y_true)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        yield loss.item()
+        loss.item()
 
 
-def our_loop(embeddings, y_true, shuffle):
-    """The script's own training, for ever."""
-    model = PositionalModel(*embeddings.shape)
-    return train(model, embeddings, y_true, epochs=sys.maxsize, lr=0.001, shuffle=shuffle)
+print("| what / against what | ours | theirs | ratio |\n|---|---|---|---|")
+commands = [("-c", "import torch"), (SCRIPT,), (SCRIPT, "--compare"), (SCRIPT, "--vectors", GLOVE)]
+programs = [partial(python, *command) for command in commands[: 3 + FULL.exists()]]
+lower, higher = programs[0](), programs[1]()
+bare, default, comparing, *full = medians(*programs)
+row("default run / `import torch`", default, bare)
+row("peak memory of the two", higher, lower, "MiB")
+for seconds in full:
+    row("full-size GloVe from disk / `import torch`", seconds, bare)
 
+sys.path.insert(0, str(ROOT))
+import torch  # not before: the peak of a child is at least what its parent held
 
-def microseconds(loop, epochs):
-    """Let a loop go on for some epochs; return the microseconds of one."""
-    start = time.perf_counter()
-    for _ in range(epochs):
-        next(loop)
-    return ((time.perf_counter() - start) / epochs * 1e6,)
+import learnable_positional_embeddings as lpe
 
-
-def measure_epochs():
-    """An epoch against the barest loop, and a shuffled one against one that is not."""
-    for n, epochs in [(4, 500), (10_000, 50), (100_000, 5), (300_000, 2)]:
-        problem = torch.randn(n, 50), torch.rand(n)
-        loops = bare_loop(*problem), our_loop(*problem, False), our_loop(*problem, True)
-        times = alternate(*(partial(microseconds, loop, epochs) for loop in loops))
-        (bare,), (ours,), (shuffled,) = times
-        texts = [f"{each:,.0f} µs" for (each,) in times]
-        row(f"an epoch at {n:,} positions / barest", texts[1], texts[0], f"x {ours / bare:.3f}")
-        row("shuffled / not", texts[2], texts[1], f"x {shuffled / ours:.3f}")
-
-
-if __name__ == "__main__":
-    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    system += f", Python {platform.python_version()}, torch {torch.__version__}"
-    print(f"{system}; medians of {ROUNDS} alternating rounds\n")
-    row("what", "ours", "theirs", "comparison")
-    row("---", "---", "---", "---")
-    measure_processes()
-    measure_epochs()
+each = {}
+for n, epochs in [(300_000, 2), (10_000, 50), (4, 500)]:
+    problem = lpe.PositionalModel(n, 50), torch.randn(n, 50), torch.rand(n)
+    train = partial(lpe.train, *problem, epochs=epochs, lr=0.001)
+    times = medians(partial(bare_loop, *problem, epochs), train, partial(train, shuffle=True))
+    bare, ours, shuffled = (1e6 * seconds / epochs for seconds in times)
+    row(f"epoch of {n:,} positions / bare loop with torch.optim.SGD", ours, bare, "µs")
+    row("the same, shuffled / not", shuffled, ours, "µs")
+    each[n] = ours / n
+row("a position of 300,000 / of 10,000", each[300_000], each[10_000], "µs")
+row("what --compare adds / 120 x 20 bare epochs", comparing - default, 2400 * bare / 1e6)

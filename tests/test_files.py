@@ -1,164 +1,156 @@
-"""Checkpoint and figure: written before the report, whole or not at all, never over each other;
-whatever goes wrong costs nobody what was learned, and leaves nothing else behind."""
+"""Files are written before the report, whole or not at all, and nothing costs what was learned."""
 
-import itertools
+import errno
 import os
-import re
+import signal
 import sys
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
 import torch
-from conftest import ERROR, FOUR_WORDS
+from conftest import FOUR_WORDS, OLD, POSIX
 
-import learnable_positional_embeddings as script_module
-from learnable_positional_embeddings import PositionalModel, load_word_embeddings, main, train
+import learnable_positional_embeddings as lpe
 
-OLD = b"an older result"
+FIGURE = "learnable_positional_embeddings.draw_figure"
+FAULTS = [("torch.save", ValueError("no\nnumber"), 1), ("torch.save", KeyboardInterrupt(), 130)]
+FAULTS += [(FIGURE, ValueError("no\nfont"), 1), ("pathlib.Path.replace", KeyboardInterrupt(), 130)]
+FAULTS += [("pathlib.Path.write_bytes", OSError(errno.ENOSPC, "the disk is full"), 1)]
+INTERRUPTED = (130, "learnable_positional_embeddings.py: interrupted\n")
+MOMENTS = [("words", 0), ("epoch  7", 7), ("epoch 20", 20), ("positional", 20), ("none  ", 20)]
 
 
-def trained(epochs, seed=0, targets=(0, 1 / 3, 2 / 3, 1), lr=0.02, shuffle=False):
-    """Train through `train` as a run with these options does; return losses and parameters."""
+def assert_keeps(path, epochs, seed=0, shuffle=False):
+    """Assert that a checkpoint holds what so many epochs give, bit for bit; return it."""
     torch.manual_seed(seed)
-    problem = PositionalModel(4, 50), load_word_embeddings(FOUR_WORDS), torch.tensor(targets)
-    losses = list(train(*problem, epochs=epochs, lr=lr, shuffle=shuffle))
-    return losses, problem[0].state_dict()
-
-
-def assert_keeps(path, epochs, stdout=None, **options):
-    """Assert that a checkpoint holds what so many epochs give, bit for bit, and stdout too."""
-    losses, parameters = trained(epochs, **options)
+    vectors, y_true = lpe.load_word_embeddings(FOUR_WORDS), torch.tensor([0, 1 / 3, 2 / 3, 1])
+    model = lpe.PositionalModel(4, 50)
+    losses = lpe.train(model, vectors, y_true, epochs=epochs, lr=0.02, shuffle=shuffle)
     checkpoint = torch.load(path, weights_only=True)
     assert checkpoint["losses"] == losses
-    torch.testing.assert_close(checkpoint["model_state_dict"], parameters, rtol=0, atol=0)
-    if stdout is not None:
-        printed = re.findall(r"^epoch .* loss (\S+)$", stdout, re.MULTILINE)
-        assert list(map(float, printed)) == pytest.approx(losses, rel=1e-4)
-        table, weight, bias = parameters.values()
-        y_pred = (load_word_embeddings(FOUR_WORDS) + table) @ weight[0] + bias
-        printed = re.findall(r"^ +\d  \w+ +\S+ +(\S+)", stdout, re.MULTILINE)
-        assert list(map(float, printed)) == pytest.approx(y_pred.tolist(), abs=2e-6)
-        assert "\nfinal loss " in stdout
+    torch.testing.assert_close(checkpoint["model_state_dict"], model.state_dict(), rtol=0, atol=0)
+    return checkpoint
 
 
-def train_until(epochs, event):
-    """Return a `train` to put in place of the script's: after so many epochs something happens."""
+def after_line(monkeypatch, start, event):
+    """Let something happen once the script has printed a line that starts so."""
 
-    def losses(*args, **kwargs):
-        all_losses = train(*args, **kwargs)
-        yield from itertools.islice(all_losses, epochs)
-        event()
-        yield from all_losses
+    def print_and_then(*args, **kwargs):
+        print(*args, **kwargs)
+        if args and str(args[0]).lstrip().startswith(start):
+            event()
 
-    return losses
-
-
-def test_a_checkpoint_comes_back_bit_for_bit(command, tmp_path):
-    path, other = tmp_path / "model.pt", tmp_path / "other"
-    other.write_text("")
-    targets, options = [-1, 2.5, 0, 7], ["--shuffle", "--epochs", 30, "--seed", 4, "--lr", 0.001]
-    status, stdout, stderr = command("--save", path, "--targets", *targets, *options)
-    assert (status, stderr) == (0, "")
-    assert_keeps(path, 30, stdout, seed=4, targets=targets, lr=0.001, shuffle=True)
-    assert [float(y) for y in re.findall(r"\n +\d  \w+ +(\S+)", stdout)] == targets
-    checkpoint = torch.load(path, weights_only=True)
-    assert checkpoint.keys() == {"model_state_dict", "word_embeddings", "losses", "options"}
-    assert torch.equal(checkpoint["word_embeddings"], load_word_embeddings(FOUR_WORDS))
-    assert {"words": FOUR_WORDS, "seed": 4, "lr": 0.001}.items() <= checkpoint["options"].items()
-    assert path.stat().st_mode == other.stat().st_mode  # that of any new file
+    monkeypatch.setattr(lpe, "print", print_and_then, raising=False)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs POSIX, to make symbolic links")
-def test_a_link_stays_a_link_and_names_the_same_file(command, refused, tmp_path):
-    path, link = tmp_path / "one.png", tmp_path / "link.png"
+def test_a_checkpoint_comes_back_bit_for_bit(command, tmp_path, old):
+    path, options = tmp_path / "model.pt", ["--shuffle", "--epochs", 30, "--seed", 4]
+    assert command("--save", path, *options)[::2] == (0, "")
+    checkpoint = assert_keeps(path, 30, seed=4, shuffle=True)
+    assert torch.equal(checkpoint["word_embeddings"], lpe.load_word_embeddings(FOUR_WORDS))
+    assert {"words": FOUR_WORDS, "seed": 4, "lr": 0.02}.items() <= checkpoint["options"].items()
+    assert path.stat().st_mode == old.stat().st_mode  # that of any new file
+
+
+@POSIX
+def test_a_link_stays_a_link_and_a_file_keeps_its_mode(command, tmp_path):
+    link, path = tmp_path / "link", tmp_path / "model.pt"
     link.symlink_to(path)
-    assert command("--save", link)[0] == 0 and link.is_symlink()
-    for one, two in itertools.permutations(["--save", "--plot", "--vectors"], 2):
-        for name in (path, f"{tmp_path}/../{tmp_path.name}/one.png", link):
-            line = refused(2, one, path, two, name)
-            assert one in line and two in line
-    assert len(os.listdir(tmp_path)) == 2
+    assert command("--save", link, "--epochs", 1)[0] == 0
+    path.chmod(0o600)
+    assert command("--save", link)[0] == 0
+    assert link.is_symlink() and path.stat().st_mode == 0o100600
     assert_keeps(path, 20)
+
+
+@pytest.mark.parametrize("fault", [errno.EBUSY, errno.EPERM, errno.EACCES, errno.EROFS])
+@pytest.mark.parametrize("where", ["pathlib.Path.replace", "tempfile.mkdtemp"])
+def test_what_cannot_be_replaced_is_written_in_place(command, old, monkeypatch, where, fault):
+    monkeypatch.setattr(where, Mock(side_effect=OSError(fault, "a mounted file, a foreign folder")))
+    assert command("--save", old)[::2] == (0, "")
+    assert_keeps(old, 20)
+    assert os.listdir(old.parent) == [old.name]
+
+
+@pytest.mark.parametrize(("where", "fault", "status"), FAULTS)
+def test_what_stops_the_writing_keeps_the_old_file(command, old, monkeypatch, where, fault, status):
+    if where == FIGURE:
+        pytest.importorskip("matplotlib", reason="needs matplotlib")
+    report, option = command()[1], "--plot" if where == FIGURE else "--save"
+    monkeypatch.setattr(where, Mock(side_effect=fault))
+    returned, stdout, stderr = command(option, old)
+    assert (returned, stdout, stderr.count("\n")) == (status, report, 1)
+    assert ("cannot write" if status == 1 else "interrupted") in stderr
+    assert (old.read_bytes(), os.listdir(old.parent)) == (OLD, [old.name])
+
+
+@POSIX
+def test_save_and_plot_do_not_name_one_file(refused, old, tmp_path):
+    pytest.importorskip("matplotlib", reason="needs matplotlib")
+    (tmp_path / "link").symlink_to(old)
+    for name in (old, tmp_path / "link", f"{tmp_path}/../{tmp_path.name}/old.png"):
+        assert "--save" in refused(2, "--save", name, "--plot", old)
 
 
 @pytest.mark.parametrize("option", ["--save", "--plot"])
-def test_what_cannot_be_written_is_refused_before(refused, tmp_path, monkeypatch, option):
-    (tmp_path / "file.png").write_bytes(OLD)
-    (tmp_path / "folder.png").mkdir()
-    names = ["no/a.png", "file.png/a.png", "folder.png", "folder.png/", "a.png/", "", "a" * 300]
-    for place in ["", "/dev/null", *(f"{tmp_path}/{name}" for name in names)]:
-        assert option in refused(2, option, place)
-    for name in ["a.jpg", "a", "png", "a.png.gz"]:
-        assert ".png, .svg or .pdf" in refused(2, "--plot", tmp_path / name)
+def test_what_cannot_be_written_is_refused_before_training(refused, old, monkeypatch, option):
+    (old.parent / "folder.png").mkdir()
+    names = ["no/a.png", "old.png/a.png", "folder.png", "folder.png/", "a.png/", "a" * 300]
+    for place in ["", "/dev/null", *(f"{old.parent}/{name}" for name in names)]:
+        assert option in refused(2, option, place, "--epochs", 0)  # nothing is ever written there
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert "pip install matplotlib" in refused(2, "--plot", tmp_path / "figure.png")
-    assert ((tmp_path / "file.png").read_bytes(), len(os.listdir(tmp_path))) == (OLD, 2)
+    assert "pip install matplotlib" in refused(2, "--plot", old)
+    assert (old.read_bytes(), len(os.listdir(old.parent))) == (OLD, 2)
 
 
-FAULTS = [(ValueError("no\nfont"), 1, "error: cannot write .*: no font")]
-FAULTS += [(KeyboardInterrupt(), 130, "interrupted")]
+def test_a_letter_that_the_font_lacks_is_a_warning(command, old):
+    pytest.importorskip("matplotlib", reason="needs matplotlib")
+    with pytest.warns(UserWarning, match="missing from font"):
+        assert command("--words", "\u673a", "--vectors", "random", "--plot", old)[0] == 0
 
 
-@pytest.mark.parametrize("writer", ["torch.save", "os.replace", "matplotlib.figure.Figure.savefig"])
-@pytest.mark.parametrize(("fault", "status", "line"), FAULTS)
-def test_what_stops_the_writing(command, tmp_path, monkeypatch, writer, fault, status, line):
-    results, model, figure = command()[1], tmp_path / "model.pt", tmp_path / "figure.png"
-    model.write_bytes(OLD)
-    figure.write_bytes(OLD)
-    monkeypatch.setattr(writer, Mock(side_effect=fault))
-    returned, stdout, stderr = command("--save", model, "--plot", figure)
-    assert (returned, stdout) == (status, results)
-    assert re.fullmatch(rf"learnable_positional_embeddings.py: {line}\n", stderr)
-    assert (figure.read_bytes(), len(os.listdir(tmp_path))) == (OLD, 2)
-    assert (model.read_bytes() == OLD) == ("figure" not in writer)
-
-
-FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
-KILLED = "import os; os.replace = lambda *paths: os.kill(os.getpid(), 9)\n"
-NO_BACKEND = "import os; os.environ['MPLBACKEND'] = 'not-a-backend'\n"
-IN_A_PROCESS = [(FULL_DISK, 1, "model.pt'"), (KILLED, -9, ""), (NO_BACKEND, 1, ".png': .*backend")]
-
-
-@pytest.mark.parametrize(("program", "status", "said"), IN_A_PROCESS)
-def test_full_disk_and_kill_and_backend(script, command, tmp_path, site, program, status, said):
-    pytest.importorskip("resource", reason="needs POSIX, to limit files and to kill")
-    path = tmp_path / "model.pt"
-    path.write_bytes(OLD)
-    with open(site / "sitecustomize.py", "a") as file:
-        file.write(program)
-    process = script("--save", path, "--plot", tmp_path / "figure.png")
-    stdout, stderr = process.communicate()
-    assert process.returncode == status
-    assert (path.read_bytes() == OLD) == (program != NO_BACKEND)
-    if program != KILLED:
-        assert (stdout, os.listdir(tmp_path)) == (command()[1], ["model.pt"])
-        assert re.fullmatch(f"{ERROR}cannot write .*{said}.*\n", stderr)
-    assert command("--save", path)[0] == 0  # what a dead run left behind is in nobody's way
-    assert_keeps(path, 20)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs POSIX, where a broken pipe has its own error")
-@pytest.mark.parametrize("epochs", [0, 3, 20])  # 20: at the first line of the report
-def test_a_reader_who_goes_away_costs_nothing(command, tmp_path, monkeypatch, epochs):
-    reader, writer = os.pipe()
-    with open(writer, "w") as stdout, monkeypatch.context() as patch:
-        patch.setattr(script_module, "train", train_until(epochs, lambda: os.close(reader)))
-        patch.setattr(sys, "stdout", stdout)
-        assert command("--save", tmp_path / "model.pt")[2] == ""
-    assert_keeps(tmp_path / "model.pt", min(epochs + 1, 20))
-
-
-def test_two_runs_that_write_one_file_at_once(command, tmp_path, monkeypatch):
-    path, foreign = tmp_path / "model.pt", tmp_path / f".model.pt.{os.getpid()}"
-    replace = os.replace
-    foreign.write_bytes(OLD)
-
-    def replace_after_another_run(*paths):
-        monkeypatch.setattr(os, "replace", replace)
-        assert main(["--save", str(path), "--epochs", "3"]) == 0
+def test_two_runs_that_write_one_file_at_once(command, old, monkeypatch):
+    def replace_after_another_run(*paths, replace=Path.replace):
+        monkeypatch.setattr(Path, "replace", replace)
+        assert old.read_bytes() == OLD  # until the new one is whole, and on the same disk
+        assert paths[0].parent.parent == old.parent
+        assert lpe.main(["--save", str(old), "--epochs", "3"]) == 0
         replace(*paths)
 
-    monkeypatch.setattr(os, "replace", replace_after_another_run)
-    assert command("--save", path)[::2] == (0, "")
-    assert_keeps(path, 20)  # the last one moved there, whole
-    assert (foreign.read_bytes(), len(os.listdir(tmp_path))) == (OLD, 2)
+    monkeypatch.setattr(Path, "replace", replace_after_another_run)
+    assert command("--save", old)[::2] == (0, "")
+    assert_keeps(old, 20)  # the last one moved there, whole
+
+
+@pytest.mark.parametrize(("line", "epochs"), MOMENTS)
+def test_ctrl_c_keeps_and_reports_what_was_learned(command, old, monkeypatch, line, epochs):
+    after_line(monkeypatch, line, Mock(side_effect=KeyboardInterrupt))
+    status, stdout, stderr = command("--save", old, "--compare")
+    assert (status, stderr) == INTERRUPTED
+    assert_keeps(old, epochs)
+    assert ("\nloss after training" in stdout) == (line != "positional")  # that is in the report
+    assert ("\nnone  " in stdout) == (line == "none  ")  # and that in the comparison
+
+
+@POSIX
+@pytest.mark.parametrize(("line", "epochs"), MOMENTS)
+def test_a_reader_who_goes_away_costs_nothing(command, old, monkeypatch, line, epochs):
+    reader, writer = os.pipe()
+    after_line(monkeypatch, line, lambda: os.close(reader))
+    with open(writer, "w") as stdout, monkeypatch.context() as patch:  # in the end it is flushed
+        patch.setattr(sys, "stdout", stdout)
+        assert command("--save", old, "--compare")[2] == ""
+    assert_keeps(old, 8 if epochs == 7 else epochs)  # it is noticed one line later
+
+
+@POSIX
+def test_a_true_ctrl_c(script, old):
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    process = script("--epochs", 10**8, "--save", old, "--compare", **heard)
+    assert any(line.startswith("epoch") for line in process.stdout)  # it has begun to train
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate()
+    assert (process.returncode, stderr) == INTERRUPTED
+    assert "\nloss after training" in stdout and "\nnone  " not in stdout
+    assert torch.load(old, weights_only=True)["losses"] != []

@@ -1,4 +1,4 @@
-"""The README: its commands give what it prints, its Python runs, and it fits its size."""
+"""The README: its commands give what it prints, its Python runs and prints what it promises."""
 
 import re
 import runpy
@@ -9,7 +9,12 @@ from conftest import ROOT
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMAND = "python learnable_positional_embeddings.py"
 CONSOLES = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
-NUMBER = re.compile(r"[-+]?\d+\.\d+(?:e[-+]\d+)?")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+NUMBER = re.compile(r"[-+−]?\d+\.\d+(?:e[-+]\d+)?")
+
+
+def numbers(text):
+    return [float(number.replace("−", "-")) for number in NUMBER.findall(text)]
 
 
 def assert_same(printed, shown):
@@ -22,7 +27,7 @@ def assert_same(printed, shown):
 
 
 @pytest.mark.parametrize(("typed", "shown"), CONSOLES, ids=["default", "compare"])
-def test_consoles(command, typed, shown):
+def test_consoles_show_what_the_command_prints(command, typed, shown):
     status, stdout, stderr = command(*typed.removeprefix(COMMAND).split())
     assert (status, stderr) == (0, "")
     lines = stdout.splitlines()
@@ -35,40 +40,53 @@ def test_consoles(command, typed, shown):
         assert_same("\n".join(lines[: len(piece)]), "\n".join(piece))
 
 
-def test_the_table_of_experiments(command):
+def table_of_runs():
     header, rows = re.search(
-        r"^\| options (\|.*)\n\|[-|]+\n((?:\|.*\n)+)", README, re.MULTILINE
+        r"^\| options \|(.*) \|\n\|[-|]+\n((?:\|.*\n)+)", README, re.MULTILINE
     ).groups()
-    names = [name.strip() for name in header.strip("|").split("|")]
-    names = [{"floor": "lowest loss blind to order"}.get(name, name) for name in names]
-    assert rows.count("\n") == 3
-    for line in rows.splitlines():
-        options, *cells = [cell.strip(" `") for cell in line.strip("|").split("|")]
-        stdout = command(*([] if options == "none" else options.split()))[1]
-        evidence = dict(re.findall(r"^(\w[\w ]+?)  +(.+)$", stdout, re.MULTILINE))
-        for name, cell in zip(names, cells, strict=True):
-            if cell == "–":
-                assert name not in evidence
-            else:
-                said = evidence[name].removesuffix(" of it").removesuffix(" over all orders")
-                assert_same(said, cell)
+    for row in rows.splitlines():
+        options, *cells = [cell.strip(" `") for cell in row.strip("|").split("|")]
+        names = [name.strip() for name in header.split("|")]
+        yield options.removeprefix("none").split(), dict(zip(names, cells, strict=True))
 
 
-def test_python_blocks_run(command, tmp_path, monkeypatch, capfd):
+@pytest.mark.parametrize(("options", "cells"), list(table_of_runs()))
+def test_the_table_of_three_runs(command, options, cells):
+    printed = dict(re.findall(r"^([a-z][a-z:_ ]+?)  +(\S.*)$", command(*options)[1], re.MULTILINE))
+    for name, cell in cells.items():
+        if cell == "–":
+            assert name not in printed
+        else:
+            assert_same(re.sub(",? (of|averaged) .*", "", printed[name]), cell)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[3][:30])
+def test_python_blocks_run_and_print_what_they_promise(
+    command, tmp_path, monkeypatch, capfd, block
+):
     monkeypatch.chdir(tmp_path)
-    assert command("--save", "model.pt")[0] == 0
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 3
-    for block in blocks:
-        (tmp_path / "block.py").write_text(block)
-        runpy.run_path(str(tmp_path / "block.py"))
-    promised = re.search(r"# (True), then (False)", README).groups()
-    printed = re.findall(r"^(?:True|False)$", capfd.readouterr().out, re.MULTILINE)
-    assert tuple(printed) == promised
+    if "model.pt" in block:
+        assert command("--save", "model.pt")[0] == 0
+    (tmp_path / "block.py").write_text(block)
+    runpy.run_path("block.py")
+    printed = capfd.readouterr().out
+    for promise in re.findall(r"print\(.*\)  # ([^:\n]*)$", block, re.MULTILINE):
+        assert re.findall("True|False", promise) == re.findall("True|False", printed)
+        found = numbers(printed)[: len(numbers(promise))]
+        assert found == pytest.approx(numbers(promise), abs=0.006 if "by_position" in block else 0)
+
+
+def test_the_losses_of_the_other_notebook(tmp_path, capfd):
+    promised = re.search(r"losses\s+of the other, (\S+) to (\d\.\d+)", README).groups()
+    block = next(block for block in BLOCKS if "fixed_head" in block)
+    (tmp_path / "block.py").write_text(block)
+    runpy.run_path(str(tmp_path / "block.py"))
+    losses = numbers(capfd.readouterr().out)
+    assert (f"{losses[0]:.4f}", f"{losses[-1]:.4f}") == promised
 
 
 def test_its_size_and_the_two_commands_that_ci_reads():
-    assert len(README.encode()) <= 13_000
+    assert len(README.encode()) <= 18_000
     assert len(CONSOLES) == 2
     commands = re.findall(r"^python3 -m venv .*", README, re.MULTILINE)
     assert len(commands) == 2
