@@ -548,7 +548,7 @@ def run(args: argparse.Namespace) -> None:
         print(f"words     {' '.join(words)}"[:80])
         print(f"vectors   {dim} dimensions, {args.vectors or GLOVE_MODELS[0]}"[:80])
         options = ", shuffled" * shuffle + ", fixed head" * args.fixed_head
-        print(f"training  {args.epochs} epochs{options}, lr {args.lr:g}, seed {args.seed}")
+        print(f"training  {args.epochs} epochs{options}, lr {args.lr:g}, seed {args.seed}"[:80])
         print(f"loss      {'in the order of the epoch, ' if shuffle else ''}before each step\n")
         while len(losses) < args.epochs:
             if args.plot and len(losses) % math.ceil(args.epochs / 200) == 0:

@@ -22,9 +22,8 @@ def medians(*programs):
 
 
 def python(*arguments):
-    """Run a Python process; return the highest peak memory of any until now."""
     subprocess.run([sys.executable, *arguments], stdout=subprocess.DEVNULL, check=True)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024  # the highest peak so far
 
 
 def row(what, ours, theirs, unit="s"):

@@ -94,8 +94,7 @@ def script():
 
     def start(*options, **settings):
         settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | settings
-        command = [sys.executable, str(SCRIPT), *map(str, options)]
-        started.append(subprocess.Popen(command, **settings))
+        started.append(subprocess.Popen([sys.executable, SCRIPT, *map(str, options)], **settings))
         return started[-1]
 
     yield start

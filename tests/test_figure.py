@@ -61,6 +61,7 @@ def test_the_table_with_names_at_its_left_and_parts_by_position_at_its_right(shu
         axes = lpe.draw_figure(WORDS, Y_TRUE, table, HISTORY, 0, shuffle).axes[2]
         assert axes.get_images()[0].get_array().tolist() == table[:40].tolist()
         assert axes.get_images()[0].get_clim() == pytest.approx((-peak, peak))
+        assert min(axes.get_images()[0].to_rgba(0.0)) > 0.95  # white at zero
     left, right = axes.get_yticklabels(), axes.child_axes[0].get_yticklabels()
     names = ["0", "1", "2"] if shuffle else ["0 machine", r"1 '\x1b[31m'", "2 $a$"]
     assert [label.get_text() for label in left][:3] == names
@@ -78,6 +79,7 @@ def test_a_run_keeps_some_200_epochs_evenly_spaced(command, tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("end", [".png", ".svg", ".PDF"])
+@pytest.mark.filterwarnings("ignore:Glyph")  # a letter that the font lacks
 def test_the_file_is_what_its_name_says_for_any_words(command, tmp_path, end):
     words, file = ["\x1b]0;", "$\\frac$", "<&", "\u673a"], tmp_path / f"file{end}"
     assert command("--words", *words, "--vectors", "random", "--plot", file)[0] == 0

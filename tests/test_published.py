@@ -25,7 +25,7 @@ def random_problem(n, dim, dtype=torch.float64, fixed_head=False):
 def test_the_notebook_with_glove(command, tmp_path):
     options = ["--fixed-head", "--targets", 0.6, 0.9, 1.7, 2.5, "--lr", 0.01]
     assert command(*options, "--save", tmp_path / "run.pt")[0] == 0
-    run = torch.load(tmp_path / "run.pt")
+    run = torch.load(tmp_path / "run.pt", weights_only=True)
     assert run["losses"] == pytest.approx(WITH_GLOVE, abs=DIGITS)
     rows = torch.tensor([[-0.1725], [0.0012], [-0.0015], [-0.0790]]).expand(4, 50)
     table = run["model_state_dict"]["positional_embeddings"]

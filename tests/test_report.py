@@ -15,10 +15,11 @@ MANY = f"--words {' '.join(f'w{i}' for i in range(41))} --vectors random"
 RUNS = ["", "--shuffle --epochs 100", TWICE, f"{TWICE} --fixed-head --epochs 1", MANY]
 RUNS += [f"{MANY} --shuffle", "--targets 3 3 3 3 --seed 7", "--shuffle --epochs 1 --lr 1e-9"]
 RUNS += ["--lr 6e9 --epochs 1", "--lr 1e-12 --targets -999.9996 999.9996 1e-30 -99999999999"]
+RUNS += ["--shuffle --lr 1.234567e-38 --seed 9223372036854775807 --epochs 1000"]
 RUNS += [f"--words {'w' * 99} --vectors random"]
 DIGITS = {"rtol": 1e-4, "atol": 6e-7}  # that are printed
 LOSSES = "loss after training", "floor: one answer per word", "loss of always saying the mean"
-BELOW, NOT_BELOW, NAN = "is below that: positions were used", "is not below that", math.nan
+BELOW, NOT_BELOW, NAN = "is below that: positions", "is not below that: it does not show", math.nan
 SHARES = "variance of the prediction", "part that words cannot tell", "floor removed by position"
 
 
@@ -43,6 +44,17 @@ def run(request, command):
     return args
 
 
+def test_the_header_says_what_is_trained_and_how(run):
+    words, vectors, training, loss = run.stdout.split("\n\n")[0].splitlines()
+    assert words == f"words     {' '.join(run.words)}"[:80]
+    assert vectors == f"vectors   50 dimensions, {run.vectors or 'glove-wiki-gigaword-50'}"
+    how = ", shuffled" if run.shuffle else ", fixed head" if run.fixed_head else ""
+    options = f"{run.epochs} epochs{how}, lr {run.lr:g}, seed {run.seed}"
+    assert training == f"training  {options}"[:80]
+    order = "in the order of the epoch, " if run.shuffle else ""
+    assert loss == f"loss      {order}before each step"
+
+
 def test_the_loss_of_every_epoch(run):
     lines = re.findall(r"^epoch +(\d+)/(\d+)  loss (\S+)$", run.stdout, re.MULTILINE)
     epochs = enumerate(run.losses, start=1)
@@ -52,6 +64,9 @@ def test_the_loss_of_every_epoch(run):
 def test_the_learned_table_and_the_names_of_its_rows(run):
     rows = re.findall(r"^position (\d.*)\n((?: .*\d\n)+)", run.stdout, re.MULTILINE)
     assert [[part[:13] for part in place.split(", ")] for place, _ in rows] == run.places
+    which = ", the first and last 3" if len(run.words) > 40 else ""
+    title = f"\npositional embeddings: {len(run.words)} positions x 50 dimensions{which}\n"
+    assert title in run.stdout
     printed = torch.tensor([[float(number) for number in row.split()] for _, row in rows])
     torch.testing.assert_close(printed, run.table, **DIGITS)
 
@@ -59,6 +74,7 @@ def test_the_learned_table_and_the_names_of_its_rows(run):
 def test_the_predictions_under_the_names_of_their_parts(run):
     header, *rows = re.search(r"(?m)^position.*y_true.*\n(?: .*\n)+", run.stdout)[0].splitlines()
     assert [row.split()[:-4] for row in rows] == run.places
+    assert header.split()[1] == ("y_true" if run.shuffle else "word")
     printed = torch.tensor([[float(number) for number in row.split()[-4:]] for row in rows])
     torch.testing.assert_close(printed, run.predictions, **DIGITS)
     ends = [name.end() for name in re.finditer("y_true|y_pred|by word|by position", header)]
@@ -140,4 +156,5 @@ def test_the_comparison_trains_ten_seeds_of_every_kind(command, shuffle):
             pair.append(f"{median(losses):.1e} [{min(losses):.1e}, {max(losses):.1e}]")
         assert " ".join([kind, *pair]) in lines
     assert f"floor {5 / 36 if shuffle else 1 / 9:.1e}" in lines
+    assert printed[1].split("\n\n")[-2] in command(*options, "--vectors", "random")[1]
     assert "inf]" in command("--lr", 6e9, "--epochs", 1, "--compare")[1]  # an overflow ends nothing

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-from pathlib import Path
 
 import pytest
 import torch
@@ -20,27 +19,24 @@ BROKEN |= {"plain.gz": ROWS.encode(), "cut.gz": gzip.compress(ROWS.encode())[:40
 BROKEN |= {"binary": b"2 3\nthe \0\0\x80?\0\0\0@\0\0@@cat \0\0\x80?\0\0\0@\0\0\xa0@"}
 FIELDS = st.floats().map(repr) | st.sampled_from(["1", "3.", "1e39", "1_0", "\0", "\t", "é", "\n"])
 TEXTS = st.lists(FIELDS | st.just("\né") | st.text(max_size=2)).map(" ".join).map(str.encode)
-# The data folder as it is when pytest starts, for every test has one of its own.
-FOLDER = Path(os.environ.get("GENSIM_DATA_DIR") or "~/gensim-data").expanduser().absolute()
-FULL = FOLDER / "glove-wiki-gigaword-50/glove-wiki-gigaword-50.gz"
+FOLDER = os.path.abspath(os.path.expanduser(os.environ.get("GENSIM_DATA_DIR") or "~/gensim-data"))
+FULL = os.path.join(FOLDER, "glove-wiki-gigaword-50/glove-wiki-gigaword-50.gz")
 
 
 def test_bundled_vectors_are_the_rows_of_glove():
     vectors = load_word_embeddings(FOUR_WORDS)
     assert (vectors.dtype, vectors.shape) == (torch.float32, (4, 50))
-    # Figures of the published file that can be checked by eye: first, last and largest numbers.
     assert vectors[:, 0].tolist() == pytest.approx([0.71561, 0.8782, -0.34165, 0.20461])
     assert vectors[:, -1].tolist() == pytest.approx([-0.6379, 0.30127, 0.14094, 0.70785])
     assert vectors.max(dim=1).values.tolist() == pytest.approx([2.3077, 2.4132, 2.6229, 3.227])
-    assert load_word_embeddings(["learning", "machine"] * 2).equal(vectors[[3, 2, 3, 2]])
 
 
 @pytest.mark.full_glove
-@pytest.mark.skipif(not FULL.exists(), reason=f"no {FULL}: see tests/make_full_glove.py")
+@pytest.mark.skipif(not os.path.exists(FULL), reason=f"no {FULL}: see tests/make_full_glove.py")
 @pytest.mark.parametrize("limit", [7_000, pytest.param(None, marks=pytest.mark.slow)])
 def test_full_size_glove_against_gensim(refused, monkeypatch, limit):
     gensim = pytest.importorskip("gensim.models", reason="needs gensim")
-    monkeypatch.setenv("GENSIM_DATA_DIR", str(FOLDER))
+    monkeypatch.setenv("GENSIM_DATA_DIR", FOLDER)
     peer = gensim.KeyedVectors.load_word2vec_format(FULL, limit=limit)
     words = [*FOUR_WORDS, *peer.index_to_key[::800], peer.index_to_key[-1]]
     vectors = load_word_embeddings(words, "glove-wiki-gigaword-50")
@@ -86,7 +82,7 @@ def test_a_broken_or_missing_file_is_named(refused, tmp_path, monkeypatch, name)
 
 
 @given(TEXTS | st.binary())
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_bytes_give_their_first_row_or_an_input_error(tmp_path, data):
     (tmp_path / "v").write_bytes(data)
     try:
@@ -95,5 +91,4 @@ def test_any_bytes_give_their_first_row_or_an_input_error(tmp_path, data):
         return
     rows = [line.split() for line in data.split(b"\n")]
     row = next(row for row in rows if row[:1] == ["é".encode()] and len(row) > 2)
-    assert vector.equal(torch.tensor([float(number) for number in row[1:]]))
-    assert vector.isfinite().all()
+    assert vector.equal(torch.tensor([*map(float, row[1:])])) and vector.isfinite().all()
