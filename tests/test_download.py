@@ -71,12 +71,13 @@ def test_a_fault_of_the_source_leaves_nothing_behind(source, data_folder, sent, 
     assert_fails_and_leaves_nothing(data_folder, reason)
 
 
-def test_a_download_is_whole_and_nothing_of_it_run(source, data_folder, monkeypatch):
+def test_a_download_is_whole_and_nothing_of_it_run(source, data_folder, monkeypatch, capfd):
     (data_folder / NAME).mkdir(parents=True)  # as a gensim that was interrupted can leave it
     (data_folder.parent / "gensim.py").write_bytes(TRAP)
     monkeypatch.chdir(data_folder.parent)  # no module is taken from where one happens to be
     vectors = lpe.load_word_embeddings(FOUR_WORDS, NAME)
     assert vectors.equal(lpe.load_word_embeddings(FOUR_WORDS))
+    assert capfd.readouterr().out == ""  # its progress goes to stderr
     assert {path.name for path in data_folder.iterdir()} == {NAME, "information.json"}
 
 

@@ -29,9 +29,8 @@ def test_the_loss_and_its_floor_where_that_is_above_zero(floor, shuffle):
     losses = [lpe.measure(WORDS, Y_TRUE, a, c, shuffle).final_loss for _, a, c in HISTORY]
     assert [axes.get_yscale(), *map(list, curve)] == ["log", ["-"], [0, 7], losses]
     assert [(style, *y) for style, _, y in others] == ([("--", floor, floor)] if floor else [])
-    assert f"{floor:g}" in axes.get_title("left")
-    assert ("averaged" in axes.get_title("left")) == shuffle
-    assert ("shuffled" in figure.get_suptitle()) == shuffle
+    said = "averaged" in axes.get_title("left"), "shuffled" in figure.get_suptitle()
+    assert f"{floor:g}" in axes.get_title("left") and said == (shuffle, shuffle)
 
 
 def test_the_predictions_over_the_epochs_and_the_targets(shuffle):
@@ -45,7 +44,7 @@ def test_the_predictions_over_the_epochs_and_the_targets(shuffle):
     marks = axes.collections[0]
     assert marks.get_offsets()[:, 1].tolist() == Y_TRUE[:40].tolist()
     assert (marks.get_offsets()[:, 0].min() > 1, marks.get_clip_on()) == (True, False)  # outside
-    assert axes.get_ylim()[0] <= 0  # the lowest target
+    assert (axes.get_ylim()[0] <= 0, axes.get_xlabel()) == (True, "epoch")  # 0: lowest target
 
 
 def test_a_position_has_one_colour_everywhere(shuffle):
@@ -62,6 +61,7 @@ def test_the_table_with_names_at_its_left_and_parts_by_position_at_its_right(shu
         assert axes.get_images()[0].get_array().tolist() == table[:40].tolist()
         assert axes.get_images()[0].get_clim() == pytest.approx((-peak, peak))
         assert min(axes.get_images()[0].to_rgba(0.0)) > 0.95  # white at zero
+        assert axes.figure.axes[3].get_ylim() == pytest.approx((-peak, peak))  # the colours' scale
     left, right = axes.get_yticklabels(), axes.child_axes[0].get_yticklabels()
     names = ["0", "1", "2"] if shuffle else ["0 machine", r"1 '\x1b[31m'", "2 $a$"]
     assert [label.get_text() for label in left][:3] == names

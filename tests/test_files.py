@@ -84,6 +84,7 @@ def test_what_stops_the_writing_keeps_the_old_file(command, old, monkeypatch, wh
     assert (returned, stdout, stderr.count("\n")) == (status, report, 1)
     assert ("cannot write" if status == 1 else "interrupted") in stderr
     assert (old.read_bytes(), os.listdir(old.parent)) == (OLD, [old.name])
+    assert not os.path.exists("whole")  # nothing is left in the current folder
 
 
 @POSIX

@@ -58,9 +58,7 @@ def test_the_table_of_three_runs(command, options, cells):
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[3][:30])
-def test_python_blocks_run_and_print_what_they_promise(
-    command, tmp_path, monkeypatch, capfd, block
-):
+def test_python_blocks_keep_their_promise(command, tmp_path, monkeypatch, capfd, block):
     monkeypatch.chdir(tmp_path)
     if "model.pt" in block:
         assert command("--save", "model.pt")[0] == 0

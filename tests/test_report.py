@@ -115,7 +115,8 @@ def test_the_conclusion(shuffle, final_loss, floor, mean_loss, removed, fixed_he
 
 def test_no_number_above_zero_is_printed_as_zero():
     numbers = {-0.0: "0.000000", 1e-5: "0.000010", -9e-6: "-9.0000e-06", 1000: "1.0000e+03"}
-    shares = {-1e-9: "0.00 %", 1e-13: "0.00 %", 1e-9: "<0.01 %", -3e5: "-3.00e+07 %"}
+    shares = {-1e-9: "0.00 %", 1e-13: "0.00 %", 1e-9: "<0.01 %", 4e-5: "<0.01 %"}
+    shares |= {-3e5: "-3.00e+07 %", 0.99968: "99.97 %"}
     losses = {0: "<1e-09", 9e-10: "<1e-09", 1e-9: "1.0e-09", 0.15: "1.5e-01", math.inf: "inf"}
     for write, texts in (lpe.number, numbers), (lpe.percent, shares), (lpe.short, losses):
         assert {value: write(value) for value in texts} == texts
