@@ -102,6 +102,7 @@ def test_the_evidence_of_a_table_of_zeros_by_hand(words, shuffle, floor, needs_o
     known = floor, 5 / 36, 1, 0, needs_order, 0 if floor else NAN
     assert evidence[1:] == pytest.approx(known, rel=1e-6, abs=0, nan_ok=True)
     assert lpe.loss_floor(words, PLACES.tolist(), shuffle) == evidence.floor  # a list will do
+    assert lpe.loss_floor(TWICE, PLACES) == pytest.approx(1 / 9)  # not shuffled unless said so
     assert math.isnan(lpe.measure(words, PLACES, 1 + 1e-7 * PART, 0 * PART)[3])  # but rounding
 
 
