@@ -263,6 +263,7 @@ def download(name: str, folder: str) -> None:
         env = os.environ | {"GENSIM_DATA_DIR": room, "TMPDIR": room}
         job = subprocess.run(argv, cwd=room, env=env, stdout=2, stderr=subprocess.PIPE, check=False)
         if job.returncode:
+            print(file=sys.stderr)  # the progress bar ends within a line
             reason = job.stderr.decode(errors="replace").strip().rpartition("\n")[2]
             raise OSError(f"the download failed, which takes gensim and a network: {reason}")
         os.makedirs(os.path.join(folder, name), exist_ok=True)
