@@ -116,6 +116,7 @@ def measure(
     """Return what targets and predictions show, all (n,); raise ValueError for another shape."""
     words = word_list(words)
     floor, mean_loss = loss_floor(words, y_true, shuffle), loss_floor(words, y_true, shuffle=True)
+    # The floor of shuffled values is their variance, and over all pairs those of the parts add up.
     word, position = (loss_floor(words, part, shuffle=True) for part in (by_word, by_position))
     rounding = 1e-12 * (by_word.square().mean() + by_position.square().mean()).item()
     variance = word + position if word + position > rounding else math.nan
@@ -486,6 +487,7 @@ def output_file(path: str) -> str:
 
 
 # ------------------------------------------------------------------------ command line
+PROGRAM = "learnable_positional_embeddings.py"  # whatever host calls `main`
 FLOAT32_MAX = torch.finfo(torch.float32).max
 OVERFLOW = "the loss overflows: try a smaller --lr, smaller targets or smaller vectors"
 
@@ -493,7 +495,7 @@ OVERFLOW = "the loss overflows: try a smaller --lr, smaller targets or smaller v
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the options; the first that makes no sense ends the program with status 2."""
     layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
+    parser = argparse.ArgumentParser(PROGRAM, description=__doc__, formatter_class=layout)
     add = parser.add_argument
     add("--words", nargs="+", default=WORDS, metavar="W", help="sequence (default: %(default)s)")
     add("--targets", nargs="+", type=float, metavar="Y", help="y_true (default: evenly, 0 to 1)")
@@ -590,20 +592,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status 0, 1 for what failed, 130 after Ctrl-C."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # each epoch at once, and words in any alphabet
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
-    program = os.path.basename(__file__)
     try:
         run(parse_args(argv))
         return 0
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
+        print(f"{PROGRAM}: interrupted", file=sys.stderr)
         return 130
     except InputError as error:
-        print(f"{program}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
     except OSError as error:  # files have InputErrors of their own, so it is stdout that fails
         with open(os.devnull, "w") as nowhere:  # Python will flush stdout once more when it exits
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            print(f"{program}: error: cannot write the results: {error.strerror}", file=sys.stderr)
+            print(f"{PROGRAM}: error: cannot write the results: {error.strerror}", file=sys.stderr)
     return 1
 
 

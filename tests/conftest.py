@@ -22,7 +22,7 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 NO_NETWORK = """
 import sys
 def refuse(event, arguments):
-    if event == "socket.getaddrinfo" and arguments[0] != "127.0.0.1":
+    if event in ("socket.getaddrinfo", "socket.connect") and "127.0.0.1" not in str(arguments):
         raise OSError("the tests refuse the network")
 sys.addaudithook(refuse)
 """
@@ -81,8 +81,8 @@ def refused(command):
         returned, stdout, stderr = command(*options)
         *usage, line = stderr.splitlines()
         assert (returned, stdout, usage == []) == (status, "", status != 2)
-        assert line.startswith(ERROR) or (status == 2 and usage[0].startswith("usage: "))
-        return line.partition(": error: ")[2]  # before it argparse names the program: pytest, here
+        assert line.startswith(ERROR) and (status != 2 or usage[0].startswith("usage: "))
+        return line.removeprefix(ERROR)
 
     return run
 
