@@ -1,12 +1,12 @@
 """Watch a table of positional embeddings being learned, from zeros.
 
-A model is given a few words and learns to say at which place each one stands, y_true[i]. To the
-vector e[i] of a word it adds row p[i] of a table, the positional embedding of its place, and a
-linear head turns the sum into one number:
+A model is given a sequence of words and learns to say at which position each one stands, y_true[i].
+To the vector e[i] of the word it adds row p[i] of a table, the positional embedding of its
+position, and a linear head turns the sum into one number:
 
     y_pred[i] = w · (e[i] + p[i]) + b
 
-The task is easy on purpose: what is measured is who answers, the word or the place. Examples:
+The task is easy on purpose: what is measured is who answers, the word or the position. Examples:
 
     python learnable_positional_embeddings.py
     python learnable_positional_embeddings.py --words machine learning machine learning --epochs 500
@@ -14,22 +14,30 @@ The task is easy on purpose: what is measured is who answers, the word or the pl
 """
 # /// script
 # requires-python = ">=3.10"
-# dependencies = ["torch>=2.6", 'gensim>=4.3.3,<4.5; python_version < "3.14"']
+# dependencies = [
+#     "torch>=2.6",
+#     'gensim>=4.3.3,<4.5; python_version < "3.14"',
+#     'numpy; python_version >= "3.14"',
+# ]
 # ///
 
 import argparse
-import errno
+import copy
 import gzip
-import importlib.util
+import importlib
 import io
 import math
 import os
+import re
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,11 +45,12 @@ import torch
 from torch import Tensor, nn
 
 
-# ------------------------------------------------------------------------ model and training
+# ------------------------------------------------------------------------ model
 class PositionalModel(nn.Module):
     """A learned table of positions (Gehring et al. 2017), and a head that reads word + position.
 
-    `positional_embeddings` is (n, d), `head` an `nn.Linear(d, 1)`: of ones, fixed, if `fixed_head`.
+    `positional_embeddings` is (n, d) and starts at zero; `head` is an `nn.Linear(d, 1)`. With
+    `fixed_head` its weights are ones, its bias is zero, and neither is trained.
     """
 
     def __init__(self, sequence_length: int, dim: int, fixed_head: bool = False) -> None:
@@ -49,14 +58,43 @@ class PositionalModel(nn.Module):
         self.positional_embeddings = nn.Parameter(torch.zeros(sequence_length, dim))
         self.head = nn.Linear(dim, 1)
         if fixed_head:
-            nn.init.ones_(self.head.weight).requires_grad_(False)
-            nn.init.zeros_(self.head.bias).requires_grad_(False)
+            nn.init.ones_(self.head.weight)
+            nn.init.zeros_(self.head.bias)
+            self.head.requires_grad_(False)
 
     def forward(self, word_embeddings: Tensor) -> Tensor:
         """Return `y_pred`, (..., n), one number a position, for word vectors (..., n, d)."""
+        if word_embeddings.shape[-2:] != self.positional_embeddings.shape:
+            raise ValueError(
+                f"the last two dimensions must be {[*self.positional_embeddings.shape]}, "
+                f"not {[*word_embeddings.shape[-2:]]}"
+            )
         combined_embeddings = word_embeddings + self.positional_embeddings
         y_pred: Tensor = self.head(combined_embeddings).squeeze(-1)
         return y_pred
+
+
+def without_table(model: PositionalModel) -> PositionalModel:
+    """Return the baseline: a copy whose table is zero and stays zero, to be trained beside it."""
+    baseline = copy.deepcopy(model)
+    nn.init.zeros_(baseline.positional_embeddings).requires_grad_(False)
+    return baseline
+
+
+# ------------------------------------------------------------------------ training
+def train_epoch(
+    model: PositionalModel, word_embeddings: Tensor, y_true: Tensor, *, lr: float
+) -> float:
+    """Take one step of SGD on the mean squared error; return the loss before it."""
+    y_pred = model(word_embeddings)
+    loss = nn.functional.mse_loss(y_pred, targets_like(y_pred, y_true))
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if parameters:
+        gradients = torch.autograd.grad(loss, parameters)
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.sub_(gradient, alpha=lr)  # parameter - lr * gradient
+    return loss.item()
 
 
 def train(
@@ -68,121 +106,476 @@ def train(
     lr: float,
     shuffle: bool = False,
 ) -> list[float]:
-    """Train by SGD on the mean squared error; return the loss of each epoch, before its step.
-
-    `word_embeddings` is (..., n, d), `y_true` (..., n), else ValueError. With `shuffle` the words
-    are in a new random order every epoch; the targets stay. A loss that overflows is inf or nan.
-    """
-    n, dim = model.positional_embeddings.shape
-    if word_embeddings.shape[-2:] != (n, dim) or y_true.shape != word_embeddings.shape[:-1]:
-        raise ValueError(f"word_embeddings must be (..., {n}, {dim}), and y_true (..., {n})")
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    losses, sequence = [], word_embeddings
+    """Return the loss of each epoch, before its step; inf or nan where it overflows."""
+    losses = []
     for _ in range(epochs):
-        if shuffle:
-            sequence = word_embeddings.index_select(-2, torch.randperm(n))
-        loss = nn.functional.mse_loss(model(sequence), y_true)
-        gradients = torch.autograd.grad(loss, parameters)
-        with torch.no_grad():
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.sub_(gradient, alpha=lr)  # parameter - lr * gradient: plain SGD
-        losses.append(loss.item())
+        sequence = sequence_of_epoch(word_embeddings, shuffle)
+        losses.append(train_epoch(model, sequence, y_true, lr=lr))
     return losses
+
+
+def sequence_of_epoch(word_embeddings: Tensor, shuffle: bool) -> Tensor:
+    """Return the words, with `shuffle` in a random order; the targets stay at their positions."""
+    if shuffle:
+        order = torch.randperm(word_embeddings.shape[-2])
+        word_embeddings = word_embeddings.index_select(-2, order)
+    return word_embeddings
+
+
+def targets_like(y_pred: Tensor, y_true: Tensor) -> Tensor:
+    """Return the targets, a tensor, a list or an array, as a tensor like `y_pred`.
+
+    A ValueError for another shape: broadcast, the loss would be that of another task.
+    """
+    targets = torch.as_tensor(y_true, dtype=y_pred.dtype)
+    if targets.shape != y_pred.shape:
+        raise ValueError(f"y_true must be {[*y_pred.shape]}, not {[*targets.shape]}")
+    return targets
 
 
 # ------------------------------------------------------------------------ evidence
 class Evidence(NamedTuple):
-    """What a run shows, computed by `measure`. A share of nothing is nan."""
+    """What a run shows: four mean squared errors. Shuffled, they are averages over all orders."""
 
-    final_loss: float  # mean squared error; shuffled, its average over all orders
-    floor: float  # the lowest loss with one answer per word: `loss_floor`
-    mean_loss: float  # the loss of always saying the mean: the variance of y_true
-    word_share: float  # of the variance of y_pred, if every word is put at every place
-    position_share: float  # the rest of that variance
-    needs_order: float  # the part of y_true's variance that words cannot tell
-    floor_removed: float  # the part of the floor that goes when by_position is taken off y_true
+    loss: float  # of the model
+    without_table: float  # of the baseline, trained like it, whose table stays zero
+    floor: float  # the lowest with one answer per word: `loss_floor`
+    mean_loss: float  # of always saying the mean: the variance of y_true
+
+
+def measure(
+    model: PositionalModel,
+    baseline: PositionalModel,
+    words: Sequence[str],
+    word_embeddings: Tensor,
+    y_true: Tensor,
+    shuffle: bool = False,
+) -> Evidence:
+    """Return the losses of a model and of its baseline, and two to compare them with."""
+    return Evidence(
+        loss=average_loss(model, word_embeddings, y_true, shuffle),
+        without_table=average_loss(baseline, word_embeddings, y_true, shuffle),
+        floor=loss_floor(words, y_true, shuffle),
+        mean_loss=variance(y_true),
+    )
 
 
 def prediction_parts(model: PositionalModel, word_embeddings: Tensor) -> tuple[Tensor, Tensor]:
     """Return (by_word, by_position), float64 (n,): w · (e + p) + b is (w · e + b) + (w · p)."""
-    weight, bias = model.head.weight.detach().double()[0], model.head.bias.item()
+    weight = model.head.weight.detach().double()[0]
     table = model.positional_embeddings.detach().double()
-    return word_embeddings.double() @ weight + bias, table @ weight
+    if word_embeddings.shape != table.shape:
+        raise ValueError(
+            f"word_embeddings must be {[*table.shape]}, not {[*word_embeddings.shape]}"
+        )
+    by_word = word_embeddings.double() @ weight + model.head.bias.item()
+    return by_word, table @ weight
 
 
-def measure(
-    words: list[str], y_true: Tensor, by_word: Tensor, by_position: Tensor, shuffle: bool = False
-) -> Evidence:
-    """Return what targets and predictions show, all (n,); raise ValueError for another shape."""
-    words = word_list(words)
-    floor, mean_loss = loss_floor(words, y_true, shuffle), loss_floor(words, y_true, shuffle=True)
-    # The floor of shuffled values is their variance, and over all pairs those of the parts add up.
-    word, position = (loss_floor(words, part, shuffle=True) for part in (by_word, by_position))
-    rounding = 1e-12 * (by_word.square().mean() + by_position.square().mean()).item()
-    variance = word + position if word + position > rounding else math.nan
-    left = deviations(words, y_true, shuffle) - deviations(words, by_position, shuffle)
-    return Evidence(
-        final_loss=exact_loss(y_true, by_word, by_position, shuffle),
-        floor=floor,
-        mean_loss=mean_loss,
-        word_share=word / variance,
-        position_share=position / variance,
-        needs_order=floor / mean_loss if mean_loss else math.nan,
-        floor_removed=1 - left.square().mean().item() / floor if floor else math.nan,
-    )
+def average_loss(
+    model: PositionalModel, word_embeddings: Tensor, y_true: Tensor, shuffle: bool = False
+) -> float:
+    """Return the mean squared error in float64; shuffled, its exact average over all n! orders.
+
+    In these each position meets each word equally often. So the average is the loss with the mean
+    word everywhere, and on top of it the variance of the words' parts.
+    """
+    by_word, by_position = prediction_parts(model, word_embeddings)
+    y_pred = by_word_at_positions(by_word, shuffle) + by_position
+    loss = (y_pred - targets_like(y_pred, y_true)).square().mean().item()
+    return loss + variance(by_word) if shuffle else loss
 
 
-def exact_loss(y_true: Tensor, by_word: Tensor, by_position: Tensor, shuffle: bool) -> float:
-    """Return the mean squared error in float64; shuffled, its average over all n! orders."""
-    at_places = by_word.mean() if shuffle else by_word
-    loss = (at_places + by_position - y_true.double()).square().mean()
-    return (loss + by_word.var(correction=0) if shuffle else loss).item()
+def by_word_at_positions(by_word: Tensor, shuffle: bool) -> Tensor:
+    """Return the part by word at each position: shuffled, any word may stand there, so the mean."""
+    return by_word.mean().expand_as(by_word) if shuffle else by_word
 
 
-def loss_floor(words: list[str], y_true: Tensor, shuffle: bool = False) -> float:
+def loss_floor(words: Sequence[str], y_true: Tensor, shuffle: bool = False) -> float:
     """Return the lowest loss of a model that gives one answer per word, wherever it stands.
 
     So does a bag of words, or self-attention without a mask, if it is given no positions. Shuffled,
     every word meets every target, and the floor is the lowest average over all orders.
     """
-    return deviations(word_list(words), y_true, shuffle).square().mean().item()
+    ids = word_ids(words)
+    targets = targets_like(ids.double(), y_true)
+    if shuffle:
+        return variance(targets)
+    best_answers = torch.bincount(ids, weights=targets) / torch.bincount(ids)  # means, one a word
+    return (targets - best_answers[ids]).square().mean().item()
 
 
-def deviations(words: list[str], values: Tensor, shuffle: bool) -> Tensor:
-    """Return `values`, (n,), less the mean of those of the same word (shuffled: of all), float64."""
-    values = torch.as_tensor(values).double()
-    if values.shape != (len(words),):
-        raise ValueError(f"{len(words)} words need {len(words)} values, not {[*values.shape]}")
-    groups = torch.zeros(len(words), dtype=torch.int64) if shuffle else word_ids(words)
-    means = torch.bincount(groups, weights=values) / torch.bincount(groups)
-    return values - means[groups]
+def variance(values: Tensor) -> float:
+    """Return the mean squared distance from the mean, in float64."""
+    return torch.as_tensor(values, dtype=torch.float64).var(correction=0).item()
+
+
+def word_ids(words: Iterable[str]) -> Tensor:
+    """Return int64, (n,): 0 for the first different word, 1 for the next, and so on."""
+    ids: dict[str, int] = {}
+    return torch.tensor([ids.setdefault(word, len(ids)) for word in word_list(words)])
+
+
+def word_list(words: Iterable[str]) -> list[str]:
+    """Return the words; TypeError for a string of letters, or a tensor, whose items all differ."""
+    if isinstance(words, str | Tensor):
+        raise TypeError(f"words must be a list of words, not a {type(words).__name__}")
+    return list(words)
+
+
+class Snapshot(NamedTuple):
+    """What a run shows after some epochs."""
+
+    epoch: int
+    by_word: Tensor  # at each position: `by_word_at_positions`
+    by_position: Tensor
+    evidence: Evidence
+
+
+@dataclass
+class Run:
+    """What belongs to a run, from the command line to the exit status."""
+
+    args: argparse.Namespace
+    word_embeddings: Tensor
+    y_true: Tensor
+    model: PositionalModel
+    baseline: PositionalModel
+    losses: list[float]  # one an epoch, before its step
+    history: list[Snapshot]
+    status: int = 0
+
+    def remember(self) -> None:
+        """Add to the history what the run shows now."""
+        shuffle = self.args.shuffle
+        by_word, by_position = prediction_parts(self.model, self.word_embeddings)
+        evidence = measure(
+            self.model, self.baseline, self.args.words, self.word_embeddings, self.y_true, shuffle
+        )
+        self.history.append(
+            Snapshot(
+                len(self.losses), by_word_at_positions(by_word, shuffle), by_position, evidence
+            )
+        )
+
+
+# ------------------------------------------------------------------------ report
+MAX_ROWS = 40  # up to so many positions are shown
+
+
+def print_header(args: argparse.Namespace) -> None:
+    """Print what is trained, and how, in lines of up to 80 characters."""
+    print(f"words     {' '.join(args.words)}"[:80])
+    print(f"vectors   {args.vectors or GLOVE_MODELS[0]}"[:80])
+    print(f"training  {args.epochs} epochs, lr {args.lr:g}, seed {args.seed}")
+    if args.fixed_head:
+        print("head      fixed: w all ones, b zero")
+    if args.shuffle:
+        print("order     shuffled every epoch; the loss is that of its order")
+    print("loss      before each step\n")
+
+
+def print_table(words: list[str], table: Tensor) -> None:
+    """Print the learned table, six numbers a line."""
+    n, dim = table.shape
+    which = "" if n <= MAX_ROWS else ", the first and last 3"
+    print(f"\npositional embeddings: {n} positions x {dim} dimensions{which}")
+    for i in shown_positions(n):
+        print(f"\nposition {i}, {words[i][:60]}")
+        cells = [f"{number(value):>12}" for value in table[i].tolist()]
+        for start in range(0, dim, 6):
+            print("".join(cells[start : start + 6]))
+
+
+def print_predictions(words: list[str], y_true: Tensor, last: Snapshot, shuffle: bool) -> None:
+    """Print every prediction as the sum of its two parts."""
+    columns = y_true, last.by_word + last.by_position, last.by_word, last.by_position
+    which = ", the mean of the words" if shuffle else ""
+    print(f"\nby word: w · e + b{which}; by position: w · p")
+    print("position  word               y_true      y_pred  =  by word  +  by position")
+    for i in shown_positions(len(words)):
+        target, answer, word, position = (number(column[i].item()) for column in columns)
+        print(f"{i:>8}  {words[i][:13]:<13}{target:>12}{answer:>12}{word:>12}{position:>16}")
+
+
+def words_at_positions(words: list[str], shuffle: bool) -> list[str]:
+    """Return the word at each position, to print: shuffled, any word may stand there."""
+    return ["any word"] * len(words) if shuffle else words
+
+
+def shown_positions(n: int) -> Iterable[int]:
+    """Return the positions to print: all, or of many the first and last three."""
+    return range(n) if n <= MAX_ROWS else [0, 1, 2, n - 3, n - 2, n - 1]
+
+
+def number(value: float) -> str:
+    """Return a number with six decimals, or with an exponent where those show too little."""
+    if not value or 1e-5 <= abs(value) < 1000:
+        return f"{value + 0.0:.6f}"  # + 0.0 makes 0.0 of -0.0
+    return f"{value:.4e}"
+
+
+def print_evidence(evidence: Evidence, shuffle: bool, fixed_head: bool) -> None:
+    """Print the four losses, one under the other, and what they show."""
+    print("\nlosses, averaged over all orders of the words" if shuffle else "\nlosses")
+    print(f"after training                    {significant(evidence.loss):>12}")
+    print(f"the same model without a table    {significant(evidence.without_table):>12}")
+    print(f"floor: one answer per word        {significant(evidence.floor):>12}")
+    print(f"always saying the mean            {significant(evidence.mean_loss):>12}\n")
+    print(conclusion(evidence, shuffle, fixed_head))
+
+
+def significant(loss: float) -> str:
+    """Return a loss with five significant digits."""
+    return f"{loss:#.5g}" if loss else "0"
+
+
+def conclusion(evidence: Evidence, shuffle: bool, fixed_head: bool) -> str:
+    """Return what the losses show, as they are printed: no rounding error becomes a claim."""
+    loss, _, floor, mean_loss = (float(significant(value)) for value in evidence)
+    if not mean_loss:
+        return "All targets are the same: there is nothing to tell apart."
+    if loss > mean_loss:
+        return """\
+This is worse than always saying the mean.
+If the loss rose, try a smaller --lr. If it fell, more --epochs may help."""
+    if not floor and not fixed_head:
+        return """\
+Each word here has one target, so one answer per word can be right everywhere:
+the floor is 0. What the table changed is the difference of the first two losses.
+For a task that words alone cannot solve, run, without other options:
+--words machine learning machine learning --epochs 500"""
+    if fixed_head and loss >= floor:
+        return "The head is fixed, so only the table was trained."
+    text = (
+        "A model that gives each word one answer, wherever the word stands, has a loss\n"
+        f"of at least {significant(floor)}"
+    )
+    text += ", averaged over all orders of the words.\n" if shuffle else ".\n"
+    if loss < floor:
+        text += "This run is below that: positions were used."
+    else:
+        text += "This run is not below that: its loss alone is no proof that positions were used."
+    if loss > floor / 100 and not fixed_head:
+        text += "\nA longer run may bring it lower."
+    return text
+
+
+# ------------------------------------------------------------------------ comparison
+SEEDS = 10
+
+
+class Kind(NamedTuple):
+    """A kind of positions: how its table starts, and whether it is trained."""
+
+    first_table: Callable[..., Tensor]  # of (n, d)
+    is_trained: bool = False
 
 
 def sinusoidal_embeddings(sequence_length: int, dim: int) -> Tensor:
     """Return the fixed table of Vaswani et al. 2017, section 3.5: float32, (n, d)."""
-    position, column = torch.arange(sequence_length).double(), torch.arange(dim)
-    angle = torch.outer(position, 10000.0 ** (-(column - column % 2).double() / dim))
+    position = torch.arange(sequence_length).double()[:, None]
+    column = torch.arange(dim)
+    even_column = column - column % 2  # a sine and a cosine, side by side, share a wavelength
+    angle = position / 10000.0 ** (even_column.double() / dim)
     return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float()
+
+
+KINDS = {
+    "none": Kind(torch.zeros),
+    "sinusoidal": Kind(sinusoidal_embeddings),
+    "random": Kind(torch.randn),
+    "learned 0": Kind(torch.zeros, is_trained=True),
+    "learned 0.02": Kind(lambda n, dim: 0.02 * torch.randn(n, dim), is_trained=True),
+    "learned 1": Kind(torch.randn, is_trained=True),
+}
+KINDS_EXPLAINED = """
+none          no positions: the table stays zero
+sinusoidal    sines and cosines (Vaswani et al. 2017), fixed
+random        normal numbers of standard deviation 1, fixed
+learned 0     learned from zeros, as in the run above
+learned 0.02  learned from normal numbers of standard deviation 0.02 (as in minGPT)
+learned 1     learned from normal numbers of standard deviation 1 (as nn.Embedding)
+A row that is still falling shows how fast it learns, not how far it can get."""
+
+
+def compare(args: argparse.Namespace, pretrained: Tensor, y_true: Tensor) -> None:
+    """Print the losses after training with each kind of positions, on two kinds of vectors."""
+    print(f"\nloss after training, {SEEDS} seeds from {args.seed}: median [lowest, highest]")
+    print("              pretrained vectors           random vectors of that size")
+    for name, kind in KINDS.items():
+        on_pretrained, on_random = [], []
+        for seed in range(args.seed, args.seed + SEEDS):
+            torch.manual_seed(seed)
+            on_pretrained.append(final_loss(kind, pretrained, y_true, args))
+            torch.manual_seed(seed)
+            on_random.append(
+                final_loss(kind, random_embeddings(args.words, pretrained), y_true, args)
+            )
+        print(f"{name:<14}{spread(on_pretrained)}    {spread(on_random)}")
+    print(f"floor         {loss_floor(args.words, y_true, args.shuffle):.1e}")
+    print(KINDS_EXPLAINED)
+
+
+def final_loss(
+    kind: Kind, word_embeddings: Tensor, y_true: Tensor, args: argparse.Namespace
+) -> float:
+    """Return the exact loss after training with a kind of positions, inf if it overflows."""
+    model = PositionalModel(*word_embeddings.shape)
+    table = kind.first_table(*word_embeddings.shape)
+    model.positional_embeddings = nn.Parameter(table, requires_grad=kind.is_trained)
+    train(model, word_embeddings, y_true, epochs=args.epochs, lr=args.lr, shuffle=args.shuffle)
+    loss = average_loss(model, word_embeddings, y_true, args.shuffle)
+    return loss if loss <= FLOAT32_MAX else math.inf  # nan is not <= anything
+
+
+def spread(losses: list[float]) -> str:
+    """Return median, lowest and highest, two digits each; below 1e-9 is rounding, by machine."""
+    median, low, high = (
+        f"{loss:.1e}" if loss >= 1e-9 else "<1e-09"
+        for loss in (statistics.median(losses), min(losses), max(losses))
+    )
+    return f"{median:>7} [{low:>7}, {high:>7}]"
+
+
+# ------------------------------------------------------------------------ figure
+def draw_figure(run: Run) -> Any:
+    """Return a matplotlib Figure of answers and losses over the epochs, and of the table."""
+    import matplotlib.figure
+
+    words = [word if word.isprintable() else ascii(word) for word in run.args.words]
+    n = min(len(words), MAX_ROWS)
+    names = words_at_positions(words, run.args.shuffle)
+    labels = [f"{i} {names[i][:16]}" for i in range(n)]
+    title = textwrap.shorten(" ".join(words), 40, placeholder=" …")
+    if run.args.shuffle:
+        title += ", shuffled every epoch"
+    if len(words) > n:
+        title += f", first {n} of {len(words)}"
+    colours = matplotlib.colormaps["viridis"](torch.linspace(0, 0.8, n))  # one a position
+    heights = 3, 1.7, 0.5 + 0.24 * n  # inches
+    figure = matplotlib.figure.Figure((7, 2.2 + sum(heights)), dpi=130, layout="constrained")
+    figure.suptitle(title, parse_math=False, wrap=True)
+    top, middle, bottom = figure.subplots(3, height_ratios=heights)
+    middle.sharex(top)
+    draw_answers(top, run, labels, colours)
+    draw_losses(middle, run)
+    draw_table(bottom, run, labels, colours)
+    return figure
+
+
+def draw_answers(axes: Any, run: Run, labels: list[str], colours: Any) -> None:
+    """Draw the answer at each position over the epochs, on its part by word, and its target."""
+    n = len(labels)
+    epochs, by_word, by_position, _ = zip(*run.history, strict=True)  # its columns
+    by_words = torch.stack(by_word)[:, :n]
+    grey = "grey: the mean over the words" if run.args.shuffle else "grey"
+    set_title(axes, f"Answer (line) = part by word ({grey}) + part by position\n◀ target")
+    axes.plot(epochs, by_words, color="lightgrey", linewidth=5)
+    axes.set_prop_cycle(color=colours)
+    axes.plot(epochs, by_words + torch.stack(by_position)[:, :n])
+    targets = run.y_true[:n].tolist()
+    axes.update_datalim([(0, target) for target in targets])
+    # Logarithmic time, but with 0: words come together in a few epochs, positions part in many
+    digits = [1, 2, 5] if epochs[-1] <= 10_000 else [1]
+    axes.set_xscale("symlog", linthresh=1, linscale=0.3)
+    axes.set_xticks([0, *(digit * 10**power for power in range(19) for digit in digits)])
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlim(0, max(epochs[-1], 1))
+    named = -math.inf  # the highest target with a name so far: names do not overlap
+    for i in run.y_true[:n].argsort().tolist():
+        text = "◀"
+        if targets[i] - named > 0.06 * axes.dataLim.height:
+            named = targets[i]
+            text += f" {labels[i]}"
+        axes.text(  # at the right edge
+            1,
+            targets[i],
+            text,
+            color=colours[i],
+            va="center",
+            transform=axes.get_yaxis_transform(),
+            parse_math=False,
+        )
+
+
+def set_title(axes: Any, title: str) -> None:
+    """Set a title over the left end of a panel."""
+    axes.set_title(title, loc="left", fontsize="medium", wrap=True)
+
+
+def draw_losses(axes: Any, run: Run) -> None:
+    """Draw the losses over the epochs, and the floor: a scale of logarithms has no 0."""
+    epochs, _, _, evidence = zip(*run.history, strict=True)  # its columns
+    with_table, without_table, floor, _ = zip(*evidence, strict=True)
+    names = (
+        "with the table",
+        "the same model without a table",
+        f"floor (one answer per word): {floor[-1]:.3g}",
+    )
+    set_title(axes, "Loss, averaged over all orders of the words" if run.args.shuffle else "Loss")
+    axes.semilogy(epochs, with_table, zorder=3)
+    axes.semilogy(epochs, without_table, linewidth=5, alpha=0.4)
+    axes.axhline(floor[-1], color="grey", linestyle="--")  # not drawn if it is 0
+    axes.legend(names, loc="lower left", fontsize="small")
+    axes.set_xlabel("epoch (logarithmic: early ones are drawn wider)")
+
+
+def draw_table(axes: Any, run: Run, labels: list[str], colours: Any) -> None:
+    """Draw the table's first rows, what each adds to an answer, and the head's weights."""
+    n = len(labels)
+    table = run.model.positional_embeddings.detach()[:n]
+    weight = run.model.head.weight.detach()
+    table_peak = max(table.abs().max().item(), 0.1)  # next to nothing is to look like that
+    weight_peak = weight.abs().max().item()
+    gap = torch.full_like(weight, math.nan)
+    axes.imshow(
+        torch.cat([table / table_peak, gap, weight / weight_peak]),
+        aspect="auto",
+        cmap="RdBu_r",
+        vmin=-1,
+        vmax=1,
+    )
+    set_title(
+        axes,
+        f"Learned table (red {table_peak:.2g}, white 0, blue {-table_peak:.2g}) and w "
+        f"(±{weight_peak:.2g})\nright: row · w, the part by position",
+    )
+    axes.set(xlabel="dimension", ylabel="position")
+    axes.set_yticks([*range(n), n + 1], [*labels, "w"], parse_math=False)
+    for i in range(n):
+        axes.get_yticklabels()[i].set_color(colours[i])
+    rounded = run.history[-1].by_position[:n].round(decimals=2) + 0.0  # makes 0.0 of -0.0
+    axes.secondary_yaxis("right").set_yticks(range(n), [f"{part:.2f}" for part in rounded])
 
 
 # ------------------------------------------------------------------------ word vectors
 WORDS = ["artificial", "intelligence", "machine", "learning"]
-BUNDLED = "glove-wiki-gigaword-50 (the script's own copy)"
-GLOVE_MODELS = [f"glove-wiki-gigaword-{dim}" for dim in (50, 100, 200, 300)]
-GLOVE_MODELS += [f"glove-twitter-{dim}" for dim in (25, 50, 100, 200)]
+GLOVE_MODELS = (
+    "glove-wiki-gigaword-50",
+    "glove-wiki-gigaword-100",
+    "glove-wiki-gigaword-200",
+    "glove-wiki-gigaword-300",
+    "glove-twitter-25",
+    "glove-twitter-50",
+    "glove-twitter-100",
+    "glove-twitter-200",
+)
+OTHERWISE = "type --vectors random, or --vectors FILE for GloVe's or word2vec's text, plain or .gz"
+ROW = re.compile(rb"\S+(\s+[-+.\deE]+){2,}\s*")  # a word and its numbers
 DOWNLOAD = """
 import gensim.downloader, socket, sys
 socket.setdefaulttimeout(20)  # seconds that a server may keep silent
+gensim.downloader.urlopen(gensim.downloader.DATA_LIST_URL)  # else gensim hides why this fails
 gensim.downloader.load(sys.argv[1], return_path=True)  # else it imports what it downloaded
 """
-OTHERWISE = "type --vectors random, or --vectors FILE for a file that has them"
 
 
 class InputError(Exception):
     """What a user can mend; `main` prints it as one line on stderr."""
 
 
-def load_word_embeddings(words: list[str], source: str | os.PathLike[str] | None = None) -> Tensor:
+def load_word_embeddings(words: Iterable[str], source: str | None = None) -> Tensor:
     """Return the vectors of `words`: float32, (n, d), one row a word, in the order given.
 
     `source` is one of GLOVE_MODELS (Pennington, Socher, Manning 2014), a file of GloVe's or
@@ -190,421 +583,289 @@ def load_word_embeddings(words: list[str], source: str | os.PathLike[str] | None
     other words glove-wiki-gigaword-50. Raises InputError if vectors cannot be had or are damaged.
     """
     words = word_list(words)
-    if source is None:  # "Machine" is not in GloVe, and to say so takes no download
-        source = BUNDLED if {word.lower() for word in words} <= set(WORDS) else GLOVE_MODELS[0]
     if source == "random":
         return random_embeddings(words, load_word_embeddings(WORDS))
-    vectors = read_vectors(os.fspath(source), words)
-    missing = ", ".join(repr(word) for word in dict.fromkeys(words) if word not in vectors)
-    if missing:
-        raise InputError(f"{source} has no vector for {missing}: try lower case, or {OTHERWISE}")
-    rows = [vectors[word] for word in words]
-    if any(len(row) != len(rows[0]) or not torch.tensor(row).isfinite().all() for row in rows):
-        raise InputError(f"{source} is damaged: not as many finite numbers for each of the words")
-    return torch.tensor(rows, dtype=torch.float32)
+    if source is None and all(word.lower() in WORDS for word in words):
+        return read_vectors(GLOVE_MODELS[0], BUNDLED_VECTORS.splitlines(), words)
+    path = str(source or GLOVE_MODELS[0])
+    if path in GLOVE_MODELS:
+        return read_file(gensim_file(path), words, "delete it to have it downloaded again")
+    return read_file(path, words, f"{OTHERWISE}; --help names the models")
 
 
-def word_list(words: Iterable[str]) -> list[str]:
-    """Return the words as a list; raise TypeError for a string, whose items are letters."""
-    if isinstance(words, str):
-        raise TypeError(f"words must be a list of words, not the string {words!r}")
-    return list(words)
-
-
-def word_ids(words: list[str]) -> Tensor:
-    """Return int64, (n,): 0 for the first different word, 1 for the next, and so on."""
-    ids = {word: number for number, word in enumerate(dict.fromkeys(words))}
-    return torch.tensor([ids[word] for word in words])
-
-
-def random_embeddings(words: list[str], pretrained: Tensor) -> Tensor:
-    """Return normal vectors of `pretrained`'s root mean square: float32, (n, d), one a word."""
-    vectors = torch.randn(len(set(words)), pretrained.shape[1], dtype=torch.float32)
+def random_embeddings(words: Sequence[str], pretrained: Tensor) -> Tensor:
+    """Return normal vectors of `pretrained`'s root mean square: (n, d), one for each word."""
+    vectors = torch.randn(len(set(words)), pretrained.shape[1])
     return vectors[word_ids(words)] * pretrained.square().mean().sqrt()
 
 
-def read_vectors(source: str, words: list[str]) -> dict[str, list[float]]:
-    """Return the vectors that a source has of the words; it is read no further than the last."""
-    wanted = {word.encode(errors="surrogatepass"): word for word in words}
-    vectors = {}
+def read_file(path: str, words: list[str], remedy: str) -> Tensor:
+    """Return the vectors of the words from a file, packed or not; InputError if it is damaged."""
     try:
-        with open_source(source) as lines:
-            for line in lines:
-                token, *numbers = line.split() or [b""]
-                if token in wanted and len(numbers) > 1:  # one number: the header of word2vec
-                    vectors[wanted.pop(token)] = [float(number) for number in numbers]
-                if not wanted:
-                    break
+        with open(path, "rb") as file:
+            is_packed = file.peek(2).startswith(b"\x1f\x8b")
+            return read_vectors(path, gzip.open(file) if is_packed else file, words)
     except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"cannot read {source}: {error}; {OTHERWISE}") from error
-    return vectors
+        raise InputError(f"cannot read {path}: {error}: {remedy}") from error
 
 
-def open_source(source: str) -> io.BufferedIOBase:
-    """Open the bundled vectors, a gensim model (downloaded if need be), or a file."""
-    if source == BUNDLED:
-        return io.BytesIO(BUNDLED_VECTORS)
-    path = source
-    if source in GLOVE_MODELS:
-        folder = os.environ.get("GENSIM_DATA_DIR") or os.path.expanduser("~/gensim-data")
-        path = os.path.join(folder, source, f"{source}.gz")
-        if not os.path.exists(path):
-            download(source, os.path.abspath(folder))
-    elif not os.path.exists(path):
-        raise InputError(f"{path!r} is neither a file, nor random, nor {', '.join(GLOVE_MODELS)}")
-    return gzip.open(path) if path.endswith(".gz") else open(path, "rb")
+def read_vectors(name: str, lines: Iterable[bytes], words: list[str]) -> Tensor:
+    """Return the vectors of the words from rows, read up to the last word: the first row counts.
+
+    Rows are as long as the first that is a word and its numbers. So the header of word2vec's text
+    is none, nor what begins with a word and a blank that belongs to it, nor a row that was cut.
+    """
+    wanted = {word.encode(errors="surrogateescape"): word for word in words}
+    vectors = {}
+    row_length = 0
+    for line in lines:
+        fields = line.split()
+        if not row_length and ROW.fullmatch(line):
+            row_length = len(fields)
+        if len(fields) == row_length and fields[0] in wanted:
+            vectors[wanted.pop(fields[0])] = [float(field) for field in fields[1:]]
+            if not wanted:
+                break
+    if not row_length:
+        raise ValueError("no row of a word and its numbers")
+    if wanted:
+        missing = "', '".join(wanted.values())
+        raise InputError(
+            f"{name} has no row of {row_length - 1} numbers for '{missing}': spell words as GloVe "
+            f"does (lower case, no punctuation, do n't), or {OTHERWISE}"
+        )
+    word_embeddings = torch.tensor([vectors[word] for word in words], dtype=torch.float32)
+    if not word_embeddings.isfinite().all():
+        raise ValueError("its numbers are not all finite in float32")
+    return word_embeddings
 
 
-def download(name: str, folder: str) -> None:
+def gensim_file(name: str) -> str:
+    """Return the path of a model in gensim's data folder; download it if it is not there."""
+    try:
+        folder = Path(os.environ.get("GENSIM_DATA_DIR") or "~/gensim-data").expanduser().absolute()
+        path = folder / name / f"{name}.gz"
+        if not path.exists():
+            download(name, folder)
+        return str(path)
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home for ~
+        raise InputError(
+            f"there is no place for {name}: {error}: set GENSIM_DATA_DIR to a folder of yours"
+        ) from error
+
+
+def download(name: str, folder: Path) -> None:
     """Have gensim fetch a model, whole or not at all, in a process and a folder of its own."""
-    print(f"downloading {name} to {folder}", file=sys.stderr, flush=True)
-    os.makedirs(folder, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="download-", dir=folder) as room:
-        argv = [sys.executable, "-c", DOWNLOAD, name]  # Python looks for modules first in cwd
-        env = os.environ | {"GENSIM_DATA_DIR": room, "TMPDIR": room}
-        job = subprocess.run(argv, cwd=room, env=env, stdout=2, stderr=subprocess.PIPE, check=False)
+    print(f"downloading {name} to {folder}", file=sys.stderr)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as room:
+        job = subprocess.run(
+            [sys.executable, "-c", DOWNLOAD, name],
+            cwd=room,  # where Python looks for modules first
+            env=os.environ | {"GENSIM_DATA_DIR": room, "TMPDIR": room},
+            stdout=2,  # the progress bar goes to our stderr
+            stderr=subprocess.PIPE,
+            check=False,
+        )
         if job.returncode:
             print(file=sys.stderr)  # the progress bar ends within a line
             reason = job.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-            raise OSError(f"the download failed, which takes gensim and a network: {reason}")
-        os.makedirs(os.path.join(folder, name), exist_ok=True)
+            raise InputError(f"{name} takes gensim and a network: {reason}: {OTHERWISE}")
+        (folder / name).mkdir(exist_ok=True)
         for file in ("information.json", f"{name}/__init__.py", f"{name}/{name}.gz"):
-            os.replace(os.path.join(room, file), os.path.join(folder, file))
+            Path(room, file).replace(folder / file)
 
 
-# ------------------------------------------------------------------------ report
-MAX_ROWS, EDGE_ROWS = 40, 3  # show up to 40 positions; of more print the first and last 3
-History = list[tuple[int, Tensor, Tensor]]  # (steps taken, by_word, by_position), some 200
-
-
-def print_model(
-    words: list[str], y_true: Tensor, table: Tensor, parts: tuple[Tensor, Tensor], shuffle: bool
-) -> None:
-    """Print the learned table, and every prediction as the sum of its two parts."""
-    by_word, by_position = parts
-    n, dim = table.shape
-    shown = [i for i in range(n) if n <= MAX_ROWS or not EDGE_ROWS <= i < n - EDGE_ROWS]
-    which = "" if len(shown) == n else f", the first and last {EDGE_ROWS}"
-    print(f"\npositional embeddings: {n} positions x {dim} dimensions{which}")
-    for i in shown:
-        print(f"\nposition {i}" if shuffle else f"\nposition {i}, {words[i][:60]}")
-        row = [f"{number(value):>12}" for value in table[i].tolist()]
-        for start in range(0, dim, 6):
-            print(*row[start : start + 6], sep="")
-    names = [f"  {word[:13]:<13}" for word in [*words, "word"]]
-    if shuffle:
-        names, by_word = [""] * (n + 1), by_word.mean().expand(n)
-    mean = " (the mean, for any word may stand there)" if shuffle else ""
-    print(f"\nby word: w · e + b{mean}; by position: w · p")
-    print(f"position{names[n]}      y_true      y_pred  =  by word  +  by position")
-    columns = torch.stack([y_true.double(), by_word + by_position, by_word, by_position], dim=1)
-    for i in shown:
-        y, y_pred, word, position = map(number, columns[i].tolist())
-        print(f"{i:>8}{names[i]}{y:>12}{y_pred:>12}{word:>12}{position:>16}")
-
-
-def print_evidence(evidence: Evidence, shuffle: bool, fixed_head: bool) -> None:
-    """Print the evidence, a figure a line, and what it shows."""
-    average = ", averaged over all orders" if shuffle else ""
-    shares = "none: the predictions hardly vary"
-    if not math.isnan(evidence.word_share):
-        word, position = percent(evidence.word_share), percent(evidence.position_share)
-        shares = f"by word {word}, by position {position}"
-    part = "none: all targets are the same"
-    if not math.isnan(evidence.needs_order):
-        part = f"{percent(evidence.needs_order)} of the variance of y_true"
-    print(f"\nloss after training               {evidence.final_loss:.4e}{average}")
-    print(f"floor: one answer per word        {evidence.floor:.4e}{average}")
-    print(f"loss of always saying the mean    {evidence.mean_loss:.4e}")
-    print(f"variance of the prediction        {shares}")
-    print(f"part that words cannot tell       {part}")
-    if not math.isnan(evidence.floor_removed):
-        print(f"floor removed by position         {percent(evidence.floor_removed)}")
-    print(f"\n{conclusion(evidence, shuffle, fixed_head)}")
-
-
-def conclusion(evidence: Evidence, shuffle: bool, fixed_head: bool) -> str:
-    """Return what the run shows and what to try next, by the losses as they are printed."""
-    if evidence.mean_loss == 0:
-        return "All targets are the same: there is nothing to tell apart."
-    if evidence.floor == 0:
-        return """Each word here has one target, so a dictionary of words could give every answer:
-the floor is 0, and a low loss does not show that positions are needed. To need
-them, give a word two: --words machine learning machine learning, or --shuffle."""
-    floor = f"{evidence.floor:.4e}"
-    below = float(f"{evidence.final_loss:.4e}") < float(floor)
-    average = ",\naveraged over all orders" if shuffle else ""
-    text = f"With one answer per word, wherever it stands, the loss is at least {floor}{average}.\n"
-    text += "This run is below that: " if below else "This run is not below that: "
-    text += "positions were used." if below else "it does not show that positions were used."
-    finished = fixed_head or (below and evidence.floor_removed >= 0.99)
-    return text if finished else f"{text}\nMore --epochs may bring it lower."
-
-
-def number(value: float) -> str:
-    """Return a number with six decimals, or with an exponent where those show too little."""
-    fixed = value == 0 or 1e-5 <= abs(value) < 1000
-    return f"{value + 0.0:.6f}" if fixed else f"{value:.4e}"  # + 0.0 makes 0.0 of -0.0
-
-
-def percent(share: float) -> str:
-    """Return a share in per cent; one above zero, by more than rounding, is not shown as 0.00."""
-    rounded = round(100 * share, 2) + 0.0  # + 0.0 makes 0.0 of -0.0
-    text = f"{rounded:.2f} %" if abs(rounded) < 1e6 else f"{rounded:.2e} %"
-    return "<0.01 %" if rounded == 0 and share > 1e-12 else text
-
-
-TABLES: dict[str, tuple[Callable[[int, int], Tensor], str]] = {
-    "none": (torch.zeros, "no positions: the table stays zero"),
-    "sinusoidal": (sinusoidal_embeddings, "sines and cosines (Vaswani et al. 2017), fixed"),
-    "random": (torch.randn, "normal numbers of standard deviation 1, fixed"),
-    "learned 0": (torch.zeros, "learned from zeros, as in the run above"),
-    "learned 0.02": (lambda n, d: 0.02 * torch.randn(n, d), "learned from normal numbers x 0.02"),
-    "learned 1": (torch.randn, "learned from normal numbers, as nn.Embedding starts"),
-}
-
-
-def final_loss(
-    kind: str, word_embeddings: Tensor, y_true: Tensor, epochs: int, lr: float, shuffle: bool
-) -> float:
-    """Return the exact loss after training with a kind of positions, inf if it overflows."""
-    model = PositionalModel(*word_embeddings.shape).float()
-    table = TABLES[kind][0](*word_embeddings.shape).float()
-    model.positional_embeddings = nn.Parameter(table, requires_grad=kind.startswith("learned"))
-    train(model, word_embeddings, y_true, epochs=epochs, lr=lr, shuffle=shuffle)
-    loss = exact_loss(y_true, *prediction_parts(model, word_embeddings), shuffle)
-    return loss if loss <= FLOAT32_MAX else math.inf
-
-
-def compare(words: list[str], pretrained: Tensor, y_true: Tensor, args: argparse.Namespace) -> None:
-    """Print the final losses of each kind of positions, on pretrained and on random vectors."""
-    print(f"\nloss after training, 10 seeds from {args.seed}: median [lowest, highest]")
-    print("              pretrained vectors           random vectors of that size")
-    for kind in TABLES:
-        cells = []
-        for random in (False, True):
-            losses = []
-            for seed in range(args.seed, args.seed + 10):
-                torch.manual_seed(seed)
-                vectors = random_embeddings(words, pretrained) if random else pretrained
-                losses.append(final_loss(kind, vectors, y_true, args.epochs, args.lr, args.shuffle))
-            median, low, high = map(short, (statistics.median(losses), min(losses), max(losses)))
-            cells.append(f"{median:>7} [{low:>7}, {high:>7}]")
-        print(f"{kind:<14}{'    '.join(cells)}")
-    print(f"floor         {loss_floor(words, y_true, args.shuffle):.1e}\n")
-    for kind, (_, note) in TABLES.items():
-        print(f"{kind:<14}{note}")
-    print("A row that is still falling shows how fast it learns, not how far it can get.")
-
-
-def short(loss: float) -> str:
-    """Return a loss with two digits; what is below 1e-9 is rounding, and differs by machine."""
-    return f"{loss:.1e}" if loss >= 1e-9 else "<1e-09"
-
-
-def draw_figure(
-    words: list[str], y_true: Tensor, table: Tensor, history: History, floor: float, shuffle: bool
-) -> Any:
-    """Return a matplotlib Figure of the loss, the predictions over the epochs, and the table."""
-    import matplotlib.figure
-
-    n = min(len(words), MAX_ROWS)
-    names = [word if word.isprintable() else ascii(word) for word in words]
-    colours = matplotlib.colormaps["viridis"](torch.linspace(0, 0.9, n).numpy())
-    epochs = [epoch for epoch, _, _ in history]
-    by_word = torch.stack([a.mean().expand(n) if shuffle else a[:n] for _, a, _ in history])
-    by_position = torch.stack([c[:n] for _, _, c in history])
-    heights = 2.2, 3.2, 0.9 + 0.24 * n
-    figure = matplotlib.figure.Figure(figsize=(9, 1 + sum(heights)), layout="constrained")
-    top, middle, bottom = figure.subplots(3, height_ratios=heights)
-    figure.suptitle(" ".join(names)[:60] + ", shuffled every epoch" * shuffle, parse_math=False)
-    average, mean = (", averaged over all orders", "mean ") if shuffle else ("", "")
-    mark = "dashed" if floor > 0 else "off the scale"
-    titles = (
-        f"Loss{average}. With one answer per word never below {floor:.3g} ({mark})",
-        f"Predictions at each place (solid), {mean}part by word (dotted), targets (triangles)",
-        "Learned table. At the right, what each row adds to the prediction: w · row",
-    )
-    for axes, title in zip((top, middle, bottom), titles, strict=True):
-        axes.set_title(title, loc="left", fontsize="medium")
-    top.semilogy(epochs, [exact_loss(y_true, a, c, shuffle) for _, a, c in history])
-    if floor > 0:
-        top.axhline(floor, color="black", linestyle="--")
-    middle.set_prop_cycle(color=colours)
-    middle.plot(epochs, by_word + by_position)
-    middle.plot(epochs, by_word, color="dimgrey", linestyle=":")
-    middle.update_datalim([(0, y) for y in y_true[:n].tolist()])
-    outside = middle.get_yaxis_transform()  # x goes from 0 to 1
-    middle.scatter([1.015] * n, y_true[:n], c=colours, marker="<", clip_on=False, transform=outside)
-    middle.sharex(top)
-    middle.locator_params(axis="x", integer=True)
-    middle.set_xlabel("epoch")
-    bottom.set(xlabel="dimension", ylabel="position")
-    peak = max(table.abs().max().item(), 0.1)  # a table of next to nothing is to look like that
-    image = bottom.imshow(table[:n].numpy(), aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
-    figure.colorbar(image, ax=bottom)
-    labels = [f"{i}" if shuffle else f"{i} {names[i][:16]}" for i in range(n)]
-    bottom.set_yticks(range(n), labels, parse_math=False)
-    for label, colour in zip(bottom.get_yticklabels(), colours, strict=True):
-        label.set_color(colour)
-    numbers = [f"{round(value, 2) + 0.0:+.2f}" for value in by_position[-1].tolist()]
-    bottom.secondary_yaxis("right").set_yticks(range(n), numbers)
-    return figure
-
-
-def write_file(path: str, write: Callable[[io.BytesIO], object]) -> None:
-    """Write a file, whole, in the place of one that is there; InputError if that cannot be done."""
+# ------------------------------------------------------------------------ files
+def write_file(run: Run, path: str, write: Callable[..., object]) -> None:
+    """Write a file whole or not at all; what prevents it is said, and costs nothing else."""
     try:
-        content, target = io.BytesIO(), os.path.realpath(path)
+        content = io.BytesIO()
         write(content)
-        try:
-            with tempfile.TemporaryDirectory(prefix=".", dir=os.path.dirname(target)) as folder:
-                temporary = Path(folder, "whole")
-                temporary.write_bytes(content.getvalue())
-                if os.path.exists(target):
-                    temporary.chmod(os.stat(target).st_mode)
-                temporary.replace(target)
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY):
-                raise  # a full disk, say: the old file stays
-            Path(target).write_bytes(content.getvalue())  # such as a mounted file
-    except Exception as error:  # matplotlib has any kind: of fonts, of LaTeX, of its settings
-        raise InputError(f"cannot write {path!r}: {error}") from error
+        target = Path(os.path.realpath(path))
+        with tempfile.TemporaryDirectory(prefix=".", dir=target.parent) as folder:
+            temporary = Path(folder, "whole")
+            temporary.write_bytes(content.getvalue())
+            if target.exists():
+                temporary.chmod(target.stat().st_mode)
+            temporary.replace(target)
+    except KeyboardInterrupt:
+        complain(f"{path} was not written: interrupted")
+        raise
+    except Exception as error:  # noqa: BLE001 - matplotlib has any kind: of fonts, of settings
+        complain(f"{path} was not written: {error}")
+        run.status = 1
 
 
 def output_file(path: str) -> str:
-    """Return the path if a file can be written there, and leave it as it is: a type of argparse."""
+    """Return the path if a file can be put there: a type of argparse."""
     try:
-        is_new = not os.path.exists(path)
-        if not is_new and not os.path.isfile(path):
-            raise OSError(f"{path!r} is no place for a file")
-        open(path, "ab").close()
-        if is_new:
-            os.remove(os.path.realpath(path))
+        target = Path(os.path.realpath(path))
+        if target.exists() or not os.path.basename(path):  # a/ is a folder
+            if not target.is_file():
+                raise OSError("not a file")
+            target.open("ab").close()
+        with tempfile.NamedTemporaryFile(prefix=f".{target.name}", dir=target.parent):
+            return path
     except OSError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return path
+        raise argparse.ArgumentTypeError(f"cannot write {path!r}: {error}") from error
+
+
+def figure_file(path: str) -> str:
+    """Return the path if a figure can be drawn and put there: a type of argparse."""
+    if not path.lower().endswith((".png", ".svg", ".pdf")):
+        raise argparse.ArgumentTypeError(f"must end in .png, .svg or .pdf, not {path!r}")
+    try:
+        importlib.import_module("matplotlib.figure")
+    except Exception as error:  # it is not there, or too old for this numpy, or badly set up
+        raise argparse.ArgumentTypeError(
+            f"needs matplotlib: {error}: type python -m pip install -U matplotlib"
+        ) from error
+    return output_file(path)
 
 
 # ------------------------------------------------------------------------ command line
 PROGRAM = "learnable_positional_embeddings.py"  # whatever host calls `main`
 FLOAT32_MAX = torch.finfo(torch.float32).max
-OVERFLOW = "the loss overflows: try a smaller --lr, smaller targets or smaller vectors"
 
 
-def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options; the first that makes no sense ends the program with status 2."""
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(PROGRAM, description=__doc__, formatter_class=layout)
+def complain(message: object) -> None:
+    """Print an error as one line on stderr."""
+    print(f"{PROGRAM}: error: {' '.join(str(message).split())}", file=sys.stderr)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the options, each with its help."""
+    parser = argparse.ArgumentParser(
+        PROGRAM, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add = parser.add_argument
-    add("--words", nargs="+", default=WORDS, metavar="W", help="sequence (default: %(default)s)")
-    add("--targets", nargs="+", type=float, metavar="Y", help="y_true (default: evenly, 0 to 1)")
+    add("--words", nargs="+", default=WORDS, help="sequence (default: %(default)s)")
+    add("--targets", nargs="+", type=float, help="y_true (default: evenly, 0 to 1)")
     add("--vectors", metavar="SOURCE", help=f"{', '.join(GLOVE_MODELS)}, a file or random")
     add("--shuffle", action="store_true", help="a new random order of the words every epoch")
     add("--fixed-head", action="store_true", help="w all ones, b zero, neither trained")
     add("--compare", action="store_true", help="then compare with other positions and vectors")
-    add("--epochs", type=int, default=20, metavar="N", help="steps of SGD (default: %(default)s)")
+    add("--epochs", type=int, default=20, help="steps of SGD (default: %(default)s)")
     add("--lr", type=float, default=0.02, help="learning rate (default: %(default)s)")
-    add("--seed", type=int, default=0, metavar="S", help="for all that is random (default: 0)")
-    add("--save", type=output_file, metavar="FILE", help="write a checkpoint for torch.load")
-    add("--plot", type=output_file, metavar="FILE", help="write a figure: .png, .svg or .pdf")
+    add("--seed", type=int, default=0, help="for all that is random (default: 0)")
+    add("--save", metavar="FILE", type=output_file, help="write a checkpoint for torch.load")
+    add("--plot", metavar="FILE", type=figure_file, help="write a figure: .png, .svg or .pdf")
+    return parser
+
+
+def parse_args(argv: Sequence[object] | None) -> argparse.Namespace:
+    """Return the options; the first that makes no sense ends the program with status 2."""
+    parser = make_parser()
+    fail = parser.error
+    argv = sys.argv[1:] if argv is None else [str(argument) for argument in argv]
+    for argument in argv:
+        if re.match("[–—].", argument):
+            fail(f"{argument} begins with a long dash: type two hyphens, --{argument[1:]}")
+        if argument.endswith("=--"):
+            fail(f"{argument}: -- is no value")
     args = parser.parse_args(argv)
-    if [] in vars(args).values():  # what argparse makes of --epochs=--
-        parser.error("an option has no value")
-    words = " ".join(args.words).split()
-    if words != args.words:
-        parser.error(f"argument --words: type them without quotes: {' '.join(words)}")
-    n = len(words)
+    for word in args.words:
+        if word.split() != [word]:
+            fail(f"argument --words: {word!r} is not one word: type words apart, without quotes")
+    n = len(args.words)
     if args.targets is None:
         args.targets = [i / max(n - 1, 1) for i in range(n)]
-    if len(args.targets) != n or not torch.tensor(args.targets).isfinite().all():
-        parser.error(f"argument --targets: {n} words need {n} finite targets, not {args.targets}")
+    if len(args.targets) != n or not all(abs(target) <= FLOAT32_MAX for target in args.targets):
+        fail(f"argument --targets: {n} words need {n} finite targets, not {args.targets}")
     if args.fixed_head and args.compare:
-        parser.error("argument --compare: not with --fixed-head, for it trains the head")
-    if args.epochs < 1:
-        parser.error(f"argument --epochs: must be 1 or more, not {args.epochs}")
+        fail("argument --compare: not with --fixed-head, for it trains the head")
+    if not 1 <= args.epochs < 2**63:
+        fail(f"argument --epochs: must be 1 or more, and below 2**63, not {args.epochs}")
     if not 0 < args.lr <= FLOAT32_MAX:
-        parser.error(f"argument --lr: must be above 0 and finite in float32, not {args.lr}")
+        fail(f"argument --lr: must be above 0 and finite in float32, not {args.lr}")
     if not 0 <= args.seed < 2**63:
-        parser.error(f"argument --seed: must be from 0 to 2**63 - 1, not {args.seed}")
-    if args.plot and not args.plot.lower().endswith((".png", ".svg", ".pdf")):
-        parser.error(f"argument --plot: must end in .png, .svg or .pdf, not {args.plot!r}")
-    if args.plot and importlib.util.find_spec("matplotlib") is None:
-        parser.error("argument --plot: type python -m pip install matplotlib first")
-    if args.plot and args.save and os.path.realpath(args.plot) == os.path.realpath(args.save):
-        parser.error(f"argument --plot: {args.plot!r} is the file of --save")
+        fail(f"argument --seed: must be 0 or more, and below 2**63, not {args.seed}")
+    if args.plot and args.plot == args.save:
+        fail(f"argument --plot: {args.plot!r} is the file of --save")
     return args
 
 
-def run(args: argparse.Namespace) -> None:
-    """Train, keep what was learned, report it, and compare, as the options say."""
-    words, shuffle, y_true = args.words, args.shuffle, torch.tensor(args.targets).float()
+def run_command(args: argparse.Namespace) -> int:
+    """Train before the user's eyes, finish, and compare if that is asked for."""
     torch.manual_seed(args.seed)
-    word_embeddings = pretrained = load_word_embeddings(words, args.vectors)
-    if args.compare and args.vectors == "random":  # before training, for it may fail
-        pretrained = load_word_embeddings(words)
+    word_embeddings = pretrained = load_word_embeddings(args.words, args.vectors)
+    if args.compare and args.vectors == "random":  # before the training, for it may fail
+        pretrained = load_word_embeddings(args.words)
+    y_true = torch.tensor(args.targets)
     n, dim = word_embeddings.shape
-    model = PositionalModel(n, dim, args.fixed_head).float()  # whatever torch's default is
-    losses, history = list[float](), History()
-    stop: BaseException | None = None  # what ended the run early, raised when all is kept
+    model = PositionalModel(n, dim, args.fixed_head)
+    run = Run(args, word_embeddings, y_true, model, without_table(model), [], [])
+    # For the figure up to 200 epochs are kept, even in the logarithm of epoch + 1: all of the first
+    kept = {round((args.epochs + 1) ** (i / 200)) - 1 for i in range(200)}
+    width = len(str(args.epochs))
     try:
-        print(f"words     {' '.join(words)}"[:80])
-        print(f"vectors   {dim} dimensions, {args.vectors or GLOVE_MODELS[0]}"[:80])
-        options = ", shuffled" * shuffle + ", fixed head" * args.fixed_head
-        print(f"training  {args.epochs} epochs{options}, lr {args.lr:g}, seed {args.seed}"[:80])
-        print(f"loss      {'in the order of the epoch, ' if shuffle else ''}before each step\n")
-        while len(losses) < args.epochs:
-            if args.plot and len(losses) % math.ceil(args.epochs / 200) == 0:
-                history.append((len(losses), *prediction_parts(model, word_embeddings)))
-            losses += train(model, word_embeddings, y_true, epochs=1, lr=args.lr, shuffle=shuffle)
-            if not losses[-1] <= FLOAT32_MAX:
-                raise InputError(OVERFLOW)
-            width = len(str(args.epochs))
-            print(f"epoch {len(losses):>{width}}/{args.epochs}  loss {losses[-1]:#.5g}")
-    except (KeyboardInterrupt, OSError) as error:  # OSError: nobody reads stdout any more
-        stop = error
-    parts = prediction_parts(model, word_embeddings)
-    evidence = measure(words, y_true, *parts, shuffle)
-    if not evidence.final_loss <= FLOAT32_MAX:
-        raise InputError(OVERFLOW)
-    history.append((len(losses), *parts))
-    table = model.positional_embeddings.detach()
-    checkpoint = {"model_state_dict": model.state_dict(), "losses": losses}
-    checkpoint |= {"word_embeddings": word_embeddings, "options": vars(args)}
-    drawn = words, y_true, table, history, evidence.floor, shuffle
-    try:
-        if args.save is not None:
-            write_file(args.save, lambda f: torch.save(checkpoint, f))
-        if args.plot is not None:
-            write_file(args.plot, lambda f: draw_figure(*drawn).savefig(f, format=args.plot[-3:]))
-    except (KeyboardInterrupt, InputError) as error:
-        stop = stop if isinstance(stop, OSError) else error
-    if not isinstance(stop, OSError):
-        print_model(words, y_true, table, parts, shuffle)
-        print_evidence(evidence, shuffle, args.fixed_head)
-    if stop:
-        raise stop
+        print_header(args)
+        for epoch in range(args.epochs):
+            if args.plot and epoch in kept:
+                run.remember()
+            sequence = sequence_of_epoch(word_embeddings, args.shuffle)
+            loss = train_epoch(model, sequence, y_true, lr=args.lr)
+            train_epoch(run.baseline, sequence, y_true, lr=args.lr)
+            run.losses.append(loss)
+            if not loss <= FLOAT32_MAX:
+                break  # `finish` refuses it
+            print(f"epoch {epoch + 1:>{width}}/{args.epochs}  loss {significant(loss)}")
+    finally:  # whatever ended it, such as Ctrl-C or a reader of stdout who goes away
+        finish(run)
     if args.compare:
-        compare(words, pretrained, y_true, args)
+        compare(args, pretrained, y_true)
+    return run.status
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def finish(run: Run) -> None:
+    """Write what was learned so far to the files asked for, then report it; refuse an overflow."""
+    args = run.args
+    final_loss = average_loss(run.model, run.word_embeddings, run.y_true, args.shuffle)
+    if not all(loss <= FLOAT32_MAX for loss in [*run.losses, final_loss]):
+        raise InputError("the loss overflows: try a smaller --lr, smaller targets or vectors")
+    try:
+        if args.save:
+            checkpoint = {
+                "model_state_dict": run.model.state_dict(),
+                "losses": run.losses,
+                "word_embeddings": run.word_embeddings,
+                "options": vars(args),
+            }
+            write_file(run, args.save, lambda file: torch.save(checkpoint, file))
+    finally:
+        run.remember()
+        try:
+            if args.plot:
+                write_file(
+                    run,
+                    args.plot,
+                    lambda file: draw_figure(run).savefig(file, format=args.plot[-3:]),
+                )
+        finally:
+            last = run.history[-1]
+            words = words_at_positions(args.words, args.shuffle)
+            print_table(words, run.model.positional_embeddings)
+            print_predictions(words, run.y_true, last, args.shuffle)
+            print_evidence(last.evidence, args.shuffle, args.fixed_head)
+
+
+def main(argv: Sequence[object] | None = None) -> int:
     """Run the command line; return the exit status 0, 1 for what failed, 130 after Ctrl-C."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # each epoch at once, and words in any alphabet
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
-        run(parse_args(argv))
-        return 0
+        return run_command(parse_args(argv))
     except KeyboardInterrupt:
         print(f"{PROGRAM}: interrupted", file=sys.stderr)
         return 130
     except InputError as error:
-        print(f"{PROGRAM}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        complain(error)
     except OSError as error:  # files have InputErrors of their own, so it is stdout that fails
         with open(os.devnull, "w") as nowhere:  # Python will flush stdout once more when it exits
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            print(f"{PROGRAM}: error: cannot write the results: {error.strerror}", file=sys.stderr)
+            complain(f"cannot write the results: {error.strerror}")
     return 1
 
 
@@ -617,4 +878,6 @@ learning 0.20461 0.48659 -0.55308 -0.27019 0.26336 0.15751 -0.28994 -0.51824 0.0
 """
 
 if __name__ == "__main__":
+    os.environ["MPLBACKEND"] = "agg"  # a notebook exports its own, which may not be installed here
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's end is a Ctrl-C
     sys.exit(main())
