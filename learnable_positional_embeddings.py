@@ -1,12 +1,16 @@
 """Watch a table of positional embeddings being learned, from zeros.
 
-A model is given a sequence of words and learns to say at which position each one stands, y_true[i].
-To the vector e[i] of the word it adds row p[i] of a table, the positional embedding of its
-position, and a linear head turns the sum into one number:
+A model is given a sequence of words and learns to say at which position each one
+stands. The right answer y_true[i] runs from 0 at the first position to 1 at the
+last, or is set by --targets. To the vector e[i] of the word at position i the model
+adds row p[i] of a table, the positional embedding of that position. A linear head
+turns the sum into one number:
 
     y_pred[i] = w · (e[i] + p[i]) + b
 
-The task is easy on purpose: what is measured is who answers, the word or the position. Examples:
+Learned are the table p, the weights w and the bias b. The word vectors e stay as
+they are. The task is easy on purpose: what is measured is which of the two answers,
+the word or the position. Examples:
 
     python learnable_positional_embeddings.py
     python learnable_positional_embeddings.py --words machine learning machine learning --epochs 500
@@ -47,9 +51,10 @@ from torch import Tensor, nn
 
 # ------------------------------------------------------------------------ model
 class PositionalModel(nn.Module):
-    """A learned table of positions (Gehring et al. 2017), and a head that reads word + position.
+    """A learned table of positional embeddings (Gehring et al. 2017) and a linear head.
 
-    `positional_embeddings` is (n, d) and starts at zero; `head` is an `nn.Linear(d, 1)`. With
+    `positional_embeddings` is (n, d) and starts at zero. Zeros can be learned from: the gradient of
+    a row is a multiple of the head's weights, not of the row. `head` is an `nn.Linear(d, 1)`. With
     `fixed_head` its weights are ones, its bias is zero, and neither is trained.
     """
 
@@ -63,33 +68,29 @@ class PositionalModel(nn.Module):
             self.head.requires_grad_(False)
 
     def forward(self, word_embeddings: Tensor) -> Tensor:
-        """Return `y_pred`, (..., n), one number a position, for word vectors (..., n, d)."""
+        """Return `y_pred`, (..., n), one number a position; ValueError for any other n or d."""
         if word_embeddings.shape[-2:] != self.positional_embeddings.shape:
             raise ValueError(
-                f"the last two dimensions must be {[*self.positional_embeddings.shape]}, "
-                f"not {[*word_embeddings.shape[-2:]]}"
+                f"the last two dimensions must be {list(self.positional_embeddings.shape)}, "
+                f"not {list(word_embeddings.shape[-2:])}"
             )
-        combined_embeddings = word_embeddings + self.positional_embeddings
-        y_pred: Tensor = self.head(combined_embeddings).squeeze(-1)
+        combined_embeddings = word_embeddings + self.positional_embeddings  # (..., n, d)
+        y_pred: Tensor = self.head(combined_embeddings).squeeze(-1)  # (..., n, 1) -> (..., n)
         return y_pred
-
-
-def without_table(model: PositionalModel) -> PositionalModel:
-    """Return the baseline: a copy whose table is zero and stays zero, to be trained beside it."""
-    baseline = copy.deepcopy(model)
-    nn.init.zeros_(baseline.positional_embeddings).requires_grad_(False)
-    return baseline
 
 
 # ------------------------------------------------------------------------ training
 def train_epoch(
     model: PositionalModel, word_embeddings: Tensor, y_true: Tensor, *, lr: float
 ) -> float:
-    """Take one step of SGD on the mean squared error; return the loss before it."""
+    """Take one step of SGD on the mean squared error, and return the loss before it.
+
+    There is one sequence, so an epoch is one step.
+    """
     y_pred = model(word_embeddings)
     loss = nn.functional.mse_loss(y_pred, targets_like(y_pred, y_true))
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if parameters:
+    if parameters:  # the baseline under a fixed head has none
         gradients = torch.autograd.grad(loss, parameters)
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -106,7 +107,7 @@ def train(
     lr: float,
     shuffle: bool = False,
 ) -> list[float]:
-    """Return the loss of each epoch, before its step; inf or nan where it overflows."""
+    """Train, and return the loss of each epoch before its step: inf or nan where it overflows."""
     losses = []
     for _ in range(epochs):
         sequence = sequence_of_epoch(word_embeddings, shuffle)
@@ -115,7 +116,7 @@ def train(
 
 
 def sequence_of_epoch(word_embeddings: Tensor, shuffle: bool) -> Tensor:
-    """Return the words, with `shuffle` in a random order; the targets stay at their positions."""
+    """Return the word vectors, with `shuffle` in a new random order. The targets do not move."""
     if shuffle:
         order = torch.randperm(word_embeddings.shape[-2])
         word_embeddings = word_embeddings.index_select(-2, order)
@@ -123,22 +124,29 @@ def sequence_of_epoch(word_embeddings: Tensor, shuffle: bool) -> Tensor:
 
 
 def targets_like(y_pred: Tensor, y_true: Tensor) -> Tensor:
-    """Return the targets, a tensor, a list or an array, as a tensor like `y_pred`.
+    """Return the targets, which may be a list or an array, as a tensor of `y_pred`'s dtype.
 
-    A ValueError for another shape: broadcast, the loss would be that of another task.
+    Raises ValueError for another shape, which torch would broadcast to a wrong loss.
     """
     targets = torch.as_tensor(y_true, dtype=y_pred.dtype)
     if targets.shape != y_pred.shape:
-        raise ValueError(f"y_true must be {[*y_pred.shape]}, not {[*targets.shape]}")
+        raise ValueError(f"y_true must be {list(y_pred.shape)}, not {list(targets.shape)}")
     return targets
 
 
 # ------------------------------------------------------------------------ evidence
+def without_table(model: PositionalModel) -> PositionalModel:
+    """Return the baseline: a copy whose table is zero and stays zero, to be trained beside it."""
+    baseline = copy.deepcopy(model)
+    nn.init.zeros_(baseline.positional_embeddings).requires_grad_(False)
+    return baseline
+
+
 class Evidence(NamedTuple):
-    """What a run shows: four mean squared errors. Shuffled, they are averages over all orders."""
+    """What a run shows: four mean squared errors, with `shuffle` averaged over all orders."""
 
     loss: float  # of the model
-    without_table: float  # of the baseline, trained like it, whose table stays zero
+    without_table: float  # of the baseline, which was trained beside it
     floor: float  # the lowest with one answer per word: `loss_floor`
     mean_loss: float  # of always saying the mean: the variance of y_true
 
@@ -151,7 +159,7 @@ def measure(
     y_true: Tensor,
     shuffle: bool = False,
 ) -> Evidence:
-    """Return the losses of a model and of its baseline, and two to compare them with."""
+    """Return the losses of a model and its baseline, and two losses to compare them with."""
     return Evidence(
         loss=average_loss(model, word_embeddings, y_true, shuffle),
         without_table=average_loss(baseline, word_embeddings, y_true, shuffle),
@@ -161,12 +169,15 @@ def measure(
 
 
 def prediction_parts(model: PositionalModel, word_embeddings: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (by_word, by_position), float64 (n,): w · (e + p) + b is (w · e + b) + (w · p)."""
-    weight = model.head.weight.detach().double()[0]
+    """Return (by_word, by_position), both float64, (n,). They sum to y_pred.
+
+    For w · (e + p) + b is (w · e + b) + (w · p). Raises ValueError for another n, d or a batch.
+    """
+    weight = model.head.weight.detach().double()[0]  # (d,)
     table = model.positional_embeddings.detach().double()
     if word_embeddings.shape != table.shape:
         raise ValueError(
-            f"word_embeddings must be {[*table.shape]}, not {[*word_embeddings.shape]}"
+            f"word_embeddings must be {list(table.shape)}, not {list(word_embeddings.shape)}"
         )
     by_word = word_embeddings.double() @ weight + model.head.bias.item()
     return by_word, table @ weight
@@ -175,58 +186,64 @@ def prediction_parts(model: PositionalModel, word_embeddings: Tensor) -> tuple[T
 def average_loss(
     model: PositionalModel, word_embeddings: Tensor, y_true: Tensor, shuffle: bool = False
 ) -> float:
-    """Return the mean squared error in float64; shuffled, its exact average over all n! orders.
+    """Return the mean squared error in float64; with `shuffle` its exact average over all orders.
 
-    In these each position meets each word equally often. So the average is the loss with the mean
-    word everywhere, and on top of it the variance of the words' parts.
+    Over all n! orders each position meets each word equally often. So the average is the loss with
+    the mean of the parts by word at every position, plus the variance of these parts.
     """
     by_word, by_position = prediction_parts(model, word_embeddings)
     y_pred = by_word_at_positions(by_word, shuffle) + by_position
-    loss = (y_pred - targets_like(y_pred, y_true)).square().mean().item()
+    loss = nn.functional.mse_loss(y_pred, targets_like(y_pred, y_true)).item()
     return loss + variance(by_word) if shuffle else loss
 
 
 def by_word_at_positions(by_word: Tensor, shuffle: bool) -> Tensor:
-    """Return the part by word at each position: shuffled, any word may stand there, so the mean."""
+    """Return the part by word at each position: the mean if shuffled, for any word may be there."""
     return by_word.mean().expand_as(by_word) if shuffle else by_word
 
 
 def loss_floor(words: Sequence[str], y_true: Tensor, shuffle: bool = False) -> float:
-    """Return the lowest loss of a model that gives one answer per word, wherever it stands.
+    """Return the lowest loss of any model that gives each word one answer, wherever it stands.
 
-    So does a bag of words, or self-attention without a mask, if it is given no positions. Shuffled,
-    every word meets every target, and the floor is the lowest average over all orders.
+    Such a model is a head on each word, or self-attention without a mask, that is given no
+    positions. With `shuffle` every word meets every target, and the floor is the lowest average
+    over all orders.
     """
     ids = word_ids(words)
-    targets = targets_like(ids.double(), y_true)
+    targets = targets_like(ids.double(), y_true)  # float64, (n,)
     if shuffle:
         return variance(targets)
-    best_answers = torch.bincount(ids, weights=targets) / torch.bincount(ids)  # means, one a word
-    return (targets - best_answers[ids]).square().mean().item()
+    best_answers = torch.bincount(ids, weights=targets) / torch.bincount(ids)  # each word's mean
+    return nn.functional.mse_loss(best_answers[ids], targets).item()
 
 
 def variance(values: Tensor) -> float:
-    """Return the mean squared distance from the mean, in float64."""
+    """Return the population variance, the mean squared distance from the mean, in float64."""
     return torch.as_tensor(values, dtype=torch.float64).var(correction=0).item()
 
 
 def word_ids(words: Iterable[str]) -> Tensor:
-    """Return int64, (n,): 0 for the first different word, 1 for the next, and so on."""
-    ids: dict[str, int] = {}
+    """Return one number for each different word, from 0 in order of appearance: int64, (n,)."""
+    ids: dict[str, int] = {}  # a new word gets the next number
     return torch.tensor([ids.setdefault(word, len(ids)) for word in word_list(words)])
 
 
 def word_list(words: Iterable[str]) -> list[str]:
-    """Return the words; TypeError for a string of letters, or a tensor, whose items all differ."""
+    """Return the words as a list.
+
+    Raises TypeError for a string, whose items are letters, and for a tensor, no two of whose items
+    would count as the same word.
+    """
     if isinstance(words, str | Tensor):
         raise TypeError(f"words must be a list of words, not a {type(words).__name__}")
     return list(words)
 
 
+# ------------------------------------------------------------------------ run
 class Snapshot(NamedTuple):
     """What a run shows after some epochs."""
 
-    epoch: int
+    epoch: int  # how many epochs
     by_word: Tensor  # at each position: `by_word_at_positions`
     by_position: Tensor
     evidence: Evidence
@@ -243,7 +260,7 @@ class Run:
     baseline: PositionalModel
     losses: list[float]  # one an epoch, before its step
     history: list[Snapshot]
-    status: int = 0
+    status: int = 0  # the exit status: 1 once a file was not written
 
     def remember(self) -> None:
         """Add to the history what the run shows now."""
@@ -252,15 +269,12 @@ class Run:
         evidence = measure(
             self.model, self.baseline, self.args.words, self.word_embeddings, self.y_true, shuffle
         )
-        self.history.append(
-            Snapshot(
-                len(self.losses), by_word_at_positions(by_word, shuffle), by_position, evidence
-            )
-        )
+        by_word = by_word_at_positions(by_word, shuffle)
+        self.history.append(Snapshot(len(self.losses), by_word, by_position, evidence))
 
 
 # ------------------------------------------------------------------------ report
-MAX_ROWS = 40  # up to so many positions are shown
+MAX_ROWS = 40  # of more positions the report shows six, and the figure the first 40
 
 
 def print_header(args: argparse.Namespace) -> None:
@@ -294,17 +308,12 @@ def print_predictions(words: list[str], y_true: Tensor, last: Snapshot, shuffle:
     print(f"\nby word: w · e + b{which}; by position: w · p")
     print("position  word               y_true      y_pred  =  by word  +  by position")
     for i in shown_positions(len(words)):
-        target, answer, word, position = (number(column[i].item()) for column in columns)
-        print(f"{i:>8}  {words[i][:13]:<13}{target:>12}{answer:>12}{word:>12}{position:>16}")
-
-
-def words_at_positions(words: list[str], shuffle: bool) -> list[str]:
-    """Return the word at each position, to print: shuffled, any word may stand there."""
-    return ["any word"] * len(words) if shuffle else words
+        target, answer, by_word, by_position = (number(column[i].item()) for column in columns)
+        print(f"{i:>8}  {words[i][:13]:<13}{target:>12}{answer:>12}{by_word:>12}{by_position:>16}")
 
 
 def shown_positions(n: int) -> Iterable[int]:
-    """Return the positions to print: all, or of many the first and last three."""
+    """Return the positions to print: all of them, or the first and last three of many."""
     return range(n) if n <= MAX_ROWS else [0, 1, 2, n - 3, n - 2, n - 1]
 
 
@@ -318,38 +327,40 @@ def number(value: float) -> str:
 def print_evidence(evidence: Evidence, shuffle: bool, fixed_head: bool) -> None:
     """Print the four losses, one under the other, and what they show."""
     print("\nlosses, averaged over all orders of the words" if shuffle else "\nlosses")
-    print(f"after training                    {significant(evidence.loss):>12}")
-    print(f"the same model without a table    {significant(evidence.without_table):>12}")
-    print(f"floor: one answer per word        {significant(evidence.floor):>12}")
-    print(f"always saying the mean            {significant(evidence.mean_loss):>12}\n")
+    print(f"after training                    {five_digits(evidence.loss):>12}")
+    print(f"the same model without a table    {five_digits(evidence.without_table):>12}")
+    print(f"floor: one answer per word        {five_digits(evidence.floor):>12}")
+    print(f"always saying the mean            {five_digits(evidence.mean_loss):>12}\n")
     print(conclusion(evidence, shuffle, fixed_head))
 
 
-def significant(loss: float) -> str:
-    """Return a loss with five significant digits."""
-    return f"{loss:#.5g}" if loss else "0"
+def five_digits(loss: float) -> str:
+    """Return a loss with five significant digits, or 0 if it is exactly zero."""
+    return f"{loss:#.5g}".rstrip(".") if loss else "0"
 
 
 def conclusion(evidence: Evidence, shuffle: bool, fixed_head: bool) -> str:
     """Return what the losses show, as they are printed: no rounding error becomes a claim."""
-    loss, _, floor, mean_loss = (float(significant(value)) for value in evidence)
+    loss, _, floor, mean_loss = (float(five_digits(value)) for value in evidence)
     if not mean_loss:
         return "All targets are the same: there is nothing to tell apart."
     if loss > mean_loss:
-        return """\
-This is worse than always saying the mean.
-If the loss rose, try a smaller --lr. If it fell, more --epochs may help."""
+        return (
+            "This is worse than always saying the mean.\n"
+            "If the loss rose, try a smaller --lr. If it fell, more --epochs may help."
+        )
     if not floor and not fixed_head:
-        return """\
-Each word here has one target, so one answer per word can be right everywhere:
-the floor is 0. What the table changed is the difference of the first two losses.
-For a task that words alone cannot solve, run, without other options:
---words machine learning machine learning --epochs 500"""
+        return (
+            "Each word here has one target, so one answer per word can be right everywhere:\n"
+            "the floor is 0. The first two losses differ by what the table changed.\n"
+            "For a task that words alone cannot solve, run, without other options:\n"
+            "--words machine learning machine learning --epochs 500"
+        )
     if fixed_head and loss >= floor:
         return "The head is fixed, so only the table was trained."
     text = (
         "A model that gives each word one answer, wherever the word stands, has a loss\n"
-        f"of at least {significant(floor)}"
+        f"of at least {five_digits(floor)}"
     )
     text += ", averaged over all orders of the words.\n" if shuffle else ".\n"
     if loss < floor:
@@ -363,12 +374,13 @@ For a task that words alone cannot solve, run, without other options:
 
 # ------------------------------------------------------------------------ comparison
 SEEDS = 10
+FLOAT32_MAX = torch.finfo(torch.float32).max  # a loss above it has overflowed
 
 
 class Kind(NamedTuple):
     """A kind of positions: how its table starts, and whether it is trained."""
 
-    first_table: Callable[..., Tensor]  # of (n, d)
+    first_table: Callable[..., Tensor]  # (n, d) -> the table's first numbers
     is_trained: bool = False
 
 
@@ -394,8 +406,8 @@ none          no positions: the table stays zero
 sinusoidal    sines and cosines (Vaswani et al. 2017), fixed
 random        normal numbers of standard deviation 1, fixed
 learned 0     learned from zeros, as in the run above
-learned 0.02  learned from normal numbers of standard deviation 0.02 (as in minGPT)
-learned 1     learned from normal numbers of standard deviation 1 (as nn.Embedding)
+learned 0.02  learned from normal numbers of standard deviation 0.02 (minGPT)
+learned 1     learned from normal numbers of standard deviation 1 (nn.Embedding)
 A row that is still falling shows how fast it learns, not how far it can get."""
 
 
@@ -407,17 +419,16 @@ def compare(args: argparse.Namespace, pretrained: Tensor, y_true: Tensor) -> Non
         on_pretrained, on_random = [], []
         for seed in range(args.seed, args.seed + SEEDS):
             torch.manual_seed(seed)
-            on_pretrained.append(final_loss(kind, pretrained, y_true, args))
+            on_pretrained.append(loss_with(kind, pretrained, y_true, args))
             torch.manual_seed(seed)
-            on_random.append(
-                final_loss(kind, random_embeddings(args.words, pretrained), y_true, args)
-            )
+            random = random_embeddings(args.words, pretrained)
+            on_random.append(loss_with(kind, random, y_true, args))
         print(f"{name:<14}{spread(on_pretrained)}    {spread(on_random)}")
     print(f"floor         {loss_floor(args.words, y_true, args.shuffle):.1e}")
     print(KINDS_EXPLAINED)
 
 
-def final_loss(
+def loss_with(
     kind: Kind, word_embeddings: Tensor, y_true: Tensor, args: argparse.Namespace
 ) -> float:
     """Return the exact loss after training with a kind of positions, inf if it overflows."""
@@ -430,7 +441,7 @@ def final_loss(
 
 
 def spread(losses: list[float]) -> str:
-    """Return median, lowest and highest, two digits each; below 1e-9 is rounding, by machine."""
+    """Return median, lowest and highest, in two digits. What is below 1e-9 differs by machine."""
     median, low, high = (
         f"{loss:.1e}" if loss >= 1e-9 else "<1e-09"
         for loss in (statistics.median(losses), min(losses), max(losses))
@@ -443,16 +454,16 @@ def draw_figure(run: Run) -> Any:
     """Return a matplotlib Figure of answers and losses over the epochs, and of the table."""
     import matplotlib.figure
 
+    # Characters that cannot be printed are escaped, for no .svg may hold them
     words = [word if word.isprintable() else ascii(word) for word in run.args.words]
     n = min(len(words), MAX_ROWS)
-    names = words_at_positions(words, run.args.shuffle)
-    labels = [f"{i} {names[i][:16]}" for i in range(n)]
+    labels = [f"{i}" if run.args.shuffle else f"{i} {words[i][:16]}" for i in range(n)]
     title = textwrap.shorten(" ".join(words), 40, placeholder=" …")
     if run.args.shuffle:
         title += ", shuffled every epoch"
     if len(words) > n:
         title += f", first {n} of {len(words)}"
-    colours = matplotlib.colormaps["viridis"](torch.linspace(0, 0.8, n))  # one a position
+    colours = matplotlib.colormaps["viridis"](torch.linspace(0, 0.8, n).numpy())  # one a position
     heights = 3, 1.7, 0.5 + 0.24 * n  # inches
     figure = matplotlib.figure.Figure((7, 2.2 + sum(heights)), dpi=130, layout="constrained")
     figure.suptitle(title, parse_math=False, wrap=True)
@@ -467,17 +478,17 @@ def draw_figure(run: Run) -> Any:
 def draw_answers(axes: Any, run: Run, labels: list[str], colours: Any) -> None:
     """Draw the answer at each position over the epochs, on its part by word, and its target."""
     n = len(labels)
-    epochs, by_word, by_position, _ = zip(*run.history, strict=True)  # its columns
-    by_words = torch.stack(by_word)[:, :n]
+    epochs, by_word, by_position, _ = zip(*run.history)  # its columns
+    word_parts = torch.stack(by_word)[:, :n]  # (epochs kept, n)
     grey = "grey: the mean over the words" if run.args.shuffle else "grey"
     set_title(axes, f"Answer (line) = part by word ({grey}) + part by position\n◀ target")
-    axes.plot(epochs, by_words, color="lightgrey", linewidth=5)
+    axes.plot(epochs, word_parts, color="lightgrey", linewidth=5)
     axes.set_prop_cycle(color=colours)
-    axes.plot(epochs, by_words + torch.stack(by_position)[:, :n])
+    axes.plot(epochs, word_parts + torch.stack(by_position)[:, :n])
     targets = run.y_true[:n].tolist()
-    axes.update_datalim([(0, target) for target in targets])
-    # Logarithmic time, but with 0: words come together in a few epochs, positions part in many
-    digits = [1, 2, 5] if epochs[-1] <= 10_000 else [1]
+    axes.update_datalim([(0, target) for target in targets])  # text alone would not widen it
+    # Logarithmic, but with 0: words are learned in a few epochs, positions in many
+    digits = [1, 2, 5] if epochs[-1] <= 1_000 else [1]  # of more, labels would overlap
     axes.set_xscale("symlog", linthresh=1, linscale=0.3)
     axes.set_xticks([0, *(digit * 10**power for power in range(19) for digit in digits)])
     axes.xaxis.set_major_formatter("{x:g}")
@@ -488,8 +499,8 @@ def draw_answers(axes: Any, run: Run, labels: list[str], colours: Any) -> None:
         if targets[i] - named > 0.06 * axes.dataLim.height:
             named = targets[i]
             text += f" {labels[i]}"
-        axes.text(  # at the right edge
-            1,
+        axes.text(
+            1,  # the right edge
             targets[i],
             text,
             color=colours[i],
@@ -505,19 +516,15 @@ def set_title(axes: Any, title: str) -> None:
 
 
 def draw_losses(axes: Any, run: Run) -> None:
-    """Draw the losses over the epochs, and the floor: a scale of logarithms has no 0."""
-    epochs, _, _, evidence = zip(*run.history, strict=True)  # its columns
-    with_table, without_table, floor, _ = zip(*evidence, strict=True)
-    names = (
-        "with the table",
-        "the same model without a table",
-        f"floor (one answer per word): {floor[-1]:.3g}",
-    )
+    """Draw the two losses over the epochs, and the floor, which the legend gives in any case."""
+    epochs, _, _, evidence = zip(*run.history)  # its columns
+    with_table, baseline, floor, _ = zip(*evidence)
+    floor_label = f"floor (one answer per word): {floor[-1]:.3g}"
     set_title(axes, "Loss, averaged over all orders of the words" if run.args.shuffle else "Loss")
-    axes.semilogy(epochs, with_table, zorder=3)
-    axes.semilogy(epochs, without_table, linewidth=5, alpha=0.4)
-    axes.axhline(floor[-1], color="grey", linestyle="--")  # not drawn if it is 0
-    axes.legend(names, loc="lower left", fontsize="small")
+    axes.semilogy(epochs, with_table, zorder=3, label="with the table")
+    axes.semilogy(epochs, baseline, linewidth=5, alpha=0.4, label="the same model without a table")
+    axes.axhline(floor[-1], color="grey", linestyle="--", label=floor_label)  # 0 is not drawn
+    axes.legend(fontsize="small")
     axes.set_xlabel("epoch (logarithmic: early ones are drawn wider)")
 
 
@@ -526,11 +533,11 @@ def draw_table(axes: Any, run: Run, labels: list[str], colours: Any) -> None:
     n = len(labels)
     table = run.model.positional_embeddings.detach()[:n]
     weight = run.model.head.weight.detach()
-    table_peak = max(table.abs().max().item(), 0.1)  # next to nothing is to look like that
+    table_peak = max(table.abs().max().item(), 0.1)  # a table of almost zeros is to look white
     weight_peak = weight.abs().max().item()
-    gap = torch.full_like(weight, math.nan)
+    gap = torch.full_like(weight, math.nan)  # one empty row
     axes.imshow(
-        torch.cat([table / table_peak, gap, weight / weight_peak]),
+        torch.cat([table / table_peak, gap, weight / weight_peak]).numpy(),
         aspect="auto",
         cmap="RdBu_r",
         vmin=-1,
@@ -543,10 +550,10 @@ def draw_table(axes: Any, run: Run, labels: list[str], colours: Any) -> None:
     )
     axes.set(xlabel="dimension", ylabel="position")
     axes.set_yticks([*range(n), n + 1], [*labels, "w"], parse_math=False)
-    for i in range(n):
-        axes.get_yticklabels()[i].set_color(colours[i])
+    for label, colour in zip(axes.get_yticklabels(), colours):  # but for w, the last
+        label.set_color(colour)
     rounded = run.history[-1].by_position[:n].round(decimals=2) + 0.0  # makes 0.0 of -0.0
-    axes.secondary_yaxis("right").set_yticks(range(n), [f"{part:.2f}" for part in rounded])
+    axes.secondary_yaxis("right").set_yticks(range(n), [f"{part:.3g}" for part in rounded])
 
 
 # ------------------------------------------------------------------------ word vectors
@@ -562,7 +569,7 @@ GLOVE_MODELS = (
     "glove-twitter-200",
 )
 OTHERWISE = "type --vectors random, or --vectors FILE for GloVe's or word2vec's text, plain or .gz"
-ROW = re.compile(rb"\S+(\s+[-+.\deE]+){2,}\s*")  # a word and its numbers
+ROW = re.compile(rb"\S+(\s+[-+.\deE]+){2,}\s*")  # a word and two numbers or more
 DOWNLOAD = """
 import gensim.downloader, socket, sys
 socket.setdefaulttimeout(20)  # seconds that a server may keep silent
@@ -585,35 +592,35 @@ def load_word_embeddings(words: Iterable[str], source: str | None = None) -> Ten
     words = word_list(words)
     if source == "random":
         return random_embeddings(words, load_word_embeddings(WORDS))
-    if source is None and all(word.lower() in WORDS for word in words):
+    if not source and all(word.lower() in WORDS for word in words):  # GloVe has no capitals
         return read_vectors(GLOVE_MODELS[0], BUNDLED_VECTORS.splitlines(), words)
-    path = str(source or GLOVE_MODELS[0])
+    path = str(source or GLOVE_MODELS[0])  # a Path will do
     if path in GLOVE_MODELS:
         return read_file(gensim_file(path), words, "delete it to have it downloaded again")
     return read_file(path, words, f"{OTHERWISE}; --help names the models")
 
 
 def random_embeddings(words: Sequence[str], pretrained: Tensor) -> Tensor:
-    """Return normal vectors of `pretrained`'s root mean square: (n, d), one for each word."""
+    """Return normal vectors, (n, d), of `pretrained`'s root mean square: a word has one."""
     vectors = torch.randn(len(set(words)), pretrained.shape[1])
     return vectors[word_ids(words)] * pretrained.square().mean().sqrt()
 
 
 def read_file(path: str, words: list[str], remedy: str) -> Tensor:
-    """Return the vectors of the words from a file, packed or not; InputError if it is damaged."""
+    """Return the vectors of the words from a file, plain or .gz; InputError if it is damaged."""
     try:
         with open(path, "rb") as file:
-            is_packed = file.peek(2).startswith(b"\x1f\x8b")
-            return read_vectors(path, gzip.open(file) if is_packed else file, words)
+            is_gzip = file.peek(2).startswith(b"\x1f\x8b")  # a pipe loses nothing
+            return read_vectors(path, gzip.open(file) if is_gzip else file, words)
     except (OSError, EOFError, zlib.error, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}: {remedy}") from error
 
 
 def read_vectors(name: str, lines: Iterable[bytes], words: list[str]) -> Tensor:
-    """Return the vectors of the words from rows, read up to the last word: the first row counts.
+    """Return the vectors of the words, each from its first row; stop at the last word wanted.
 
-    Rows are as long as the first that is a word and its numbers. So the header of word2vec's text
-    is none, nor what begins with a word and a blank that belongs to it, nor a row that was cut.
+    A row counts if it is as long as the first that is a word and its numbers. So these do not: the
+    header of word2vec's text, a row that was cut, a row whose word has a space in it.
     """
     wanted = {word.encode(errors="surrogateescape"): word for word in words}
     vectors = {}
@@ -622,7 +629,7 @@ def read_vectors(name: str, lines: Iterable[bytes], words: list[str]) -> Tensor:
         fields = line.split()
         if not row_length and ROW.fullmatch(line):
             row_length = len(fields)
-        if len(fields) == row_length and fields[0] in wanted:
+        if len(fields) == row_length > 0 and fields[0] in wanted:
             vectors[wanted.pop(fields[0])] = [float(field) for field in fields[1:]]
             if not wanted:
                 break
@@ -658,29 +665,31 @@ def download(name: str, folder: Path) -> None:
     """Have gensim fetch a model, whole or not at all, in a process and a folder of its own."""
     print(f"downloading {name} to {folder}", file=sys.stderr)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as room:
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
         job = subprocess.run(
             [sys.executable, "-c", DOWNLOAD, name],
-            cwd=room,  # where Python looks for modules first
-            env=os.environ | {"GENSIM_DATA_DIR": room, "TMPDIR": room},
+            cwd=scratch,  # where Python looks for modules first
+            env=os.environ | {"GENSIM_DATA_DIR": scratch, "TMPDIR": scratch},
             stdout=2,  # the progress bar goes to our stderr
             stderr=subprocess.PIPE,
             check=False,
         )
         if job.returncode:
             print(file=sys.stderr)  # the progress bar ends within a line
+            # The last line that Python wrote
             reason = job.stderr.decode(errors="replace").strip().rpartition("\n")[2]
             raise InputError(f"{name} takes gensim and a network: {reason}: {OTHERWISE}")
         (folder / name).mkdir(exist_ok=True)
+        # What gensim itself would leave; the vectors last, for they are what is looked for
         for file in ("information.json", f"{name}/__init__.py", f"{name}/{name}.gz"):
-            Path(room, file).replace(folder / file)
+            Path(scratch, file).replace(folder / file)
 
 
 # ------------------------------------------------------------------------ files
 def write_file(run: Run, path: str, write: Callable[..., object]) -> None:
-    """Write a file whole or not at all; what prevents it is said, and costs nothing else."""
+    """Write a file whole or not at all. What prevents it is said on stderr, and the run goes on."""
     try:
-        content = io.BytesIO()
+        content = io.BytesIO()  # not the file: torch.save would hide why it cannot be written
         write(content)
         target = Path(os.path.realpath(path))
         with tempfile.TemporaryDirectory(prefix=".", dir=target.parent) as folder:
@@ -692,19 +701,20 @@ def write_file(run: Run, path: str, write: Callable[..., object]) -> None:
     except KeyboardInterrupt:
         complain(f"{path} was not written: interrupted")
         raise
-    except Exception as error:  # noqa: BLE001 - matplotlib has any kind: of fonts, of settings
+    except Exception as error:  # noqa: BLE001 - matplotlib raises any kind
         complain(f"{path} was not written: {error}")
         run.status = 1
 
 
 def output_file(path: str) -> str:
-    """Return the path if a file can be put there: a type of argparse."""
+    """Return the path if a file can be written there: a `type` for argparse."""
     try:
         target = Path(os.path.realpath(path))
         if target.exists() or not os.path.basename(path):  # a/ is a folder
             if not target.is_file():
                 raise OSError("not a file")
-            target.open("ab").close()
+            target.open("ab").close()  # appends nothing
+        # The prefix finds a name that is too long
         with tempfile.NamedTemporaryFile(prefix=f".{target.name}", dir=target.parent):
             return path
     except OSError as error:
@@ -712,7 +722,7 @@ def output_file(path: str) -> str:
 
 
 def figure_file(path: str) -> str:
-    """Return the path if a figure can be drawn and put there: a type of argparse."""
+    """Return the path if a figure can be drawn and written there: a `type` for argparse."""
     if not path.lower().endswith((".png", ".svg", ".pdf")):
         raise argparse.ArgumentTypeError(f"must end in .png, .svg or .pdf, not {path!r}")
     try:
@@ -725,8 +735,7 @@ def figure_file(path: str) -> str:
 
 
 # ------------------------------------------------------------------------ command line
-PROGRAM = "learnable_positional_embeddings.py"  # whatever host calls `main`
-FLOAT32_MAX = torch.finfo(torch.float32).max
+PROGRAM = "learnable_positional_embeddings.py"  # in messages, also if a notebook calls `main`
 
 
 def complain(message: object) -> None:
@@ -745,7 +754,11 @@ def make_parser() -> argparse.ArgumentParser:
     add("--vectors", metavar="SOURCE", help=f"{', '.join(GLOVE_MODELS)}, a file or random")
     add("--shuffle", action="store_true", help="a new random order of the words every epoch")
     add("--fixed-head", action="store_true", help="w all ones, b zero, neither trained")
-    add("--compare", action="store_true", help="then compare with other positions and vectors")
+    add(
+        "--compare",
+        action="store_true",
+        help="then compare kinds of positions, on pretrained and random vectors",
+    )
     add("--epochs", type=int, default=20, help="steps of SGD (default: %(default)s)")
     add("--lr", type=float, default=0.02, help="learning rate (default: %(default)s)")
     add("--seed", type=int, default=0, help="for all that is random (default: 0)")
@@ -760,8 +773,8 @@ def parse_args(argv: Sequence[object] | None) -> argparse.Namespace:
     fail = parser.error
     argv = sys.argv[1:] if argv is None else [str(argument) for argument in argv]
     for argument in argv:
-        if re.match("[–—].", argument):
-            fail(f"{argument} begins with a long dash: type two hyphens, --{argument[1:]}")
+        if re.match("[–—−].", argument):
+            fail(f"{argument}: type two hyphens, --{argument.lstrip('–—−-')}")
         if argument.endswith("=--"):
             fail(f"{argument}: -- is no value")
     args = parser.parse_args(argv)
@@ -781,7 +794,7 @@ def parse_args(argv: Sequence[object] | None) -> argparse.Namespace:
         fail(f"argument --lr: must be above 0 and finite in float32, not {args.lr}")
     if not 0 <= args.seed < 2**63:
         fail(f"argument --seed: must be 0 or more, and below 2**63, not {args.seed}")
-    if args.plot and args.plot == args.save:
+    if args.plot and args.save and os.path.realpath(args.plot) == os.path.realpath(args.save):
         fail(f"argument --plot: {args.plot!r} is the file of --save")
     return args
 
@@ -789,14 +802,16 @@ def parse_args(argv: Sequence[object] | None) -> argparse.Namespace:
 def run_command(args: argparse.Namespace) -> int:
     """Train before the user's eyes, finish, and compare if that is asked for."""
     torch.manual_seed(args.seed)
-    word_embeddings = pretrained = load_word_embeddings(args.words, args.vectors)
-    if args.compare and args.vectors == "random":  # before the training, for it may fail
-        pretrained = load_word_embeddings(args.words)
+    word_embeddings = load_word_embeddings(args.words, args.vectors)
+    pretrained = word_embeddings  # for --compare
+    if args.compare and args.vectors == "random":
+        pretrained = load_word_embeddings(args.words)  # before the training, for it may fail
     y_true = torch.tensor(args.targets)
     n, dim = word_embeddings.shape
     model = PositionalModel(n, dim, args.fixed_head)
-    run = Run(args, word_embeddings, y_true, model, without_table(model), [], [])
-    # For the figure up to 200 epochs are kept, even in the logarithm of epoch + 1: all of the first
+    baseline = without_table(model)
+    run = Run(args, word_embeddings, y_true, model, baseline, losses=[], history=[])
+    # The figure shows up to 200 epochs: all of the first, then ever fewer, even in log(epoch + 1)
     kept = {round((args.epochs + 1) ** (i / 200)) - 1 for i in range(200)}
     width = len(str(args.epochs))
     try:
@@ -806,11 +821,11 @@ def run_command(args: argparse.Namespace) -> int:
                 run.remember()
             sequence = sequence_of_epoch(word_embeddings, args.shuffle)
             loss = train_epoch(model, sequence, y_true, lr=args.lr)
-            train_epoch(run.baseline, sequence, y_true, lr=args.lr)
+            train_epoch(baseline, sequence, y_true, lr=args.lr)
             run.losses.append(loss)
             if not loss <= FLOAT32_MAX:
-                break  # `finish` refuses it
-            print(f"epoch {epoch + 1:>{width}}/{args.epochs}  loss {significant(loss)}")
+                break  # `finish` raises the error
+            print(f"epoch {epoch + 1:>{width}}/{args.epochs}  loss {five_digits(loss)}")
     finally:  # whatever ended it, such as Ctrl-C or a reader of stdout who goes away
         finish(run)
     if args.compare:
@@ -819,7 +834,7 @@ def run_command(args: argparse.Namespace) -> int:
 
 
 def finish(run: Run) -> None:
-    """Write what was learned so far to the files asked for, then report it; refuse an overflow."""
+    """Write what was learned to the files asked for, and report it; InputError for an overflow."""
     args = run.args
     final_loss = average_loss(run.model, run.word_embeddings, run.y_true, args.shuffle)
     if not all(loss <= FLOAT32_MAX for loss in [*run.losses, final_loss]):
@@ -844,14 +859,14 @@ def finish(run: Run) -> None:
                 )
         finally:
             last = run.history[-1]
-            words = words_at_positions(args.words, args.shuffle)
+            words = ["any word"] * len(args.words) if args.shuffle else args.words
             print_table(words, run.model.positional_embeddings)
             print_predictions(words, run.y_true, last, args.shuffle)
             print_evidence(last.evidence, args.shuffle, args.fixed_head)
 
 
 def main(argv: Sequence[object] | None = None) -> int:
-    """Run the command line; return the exit status 0, 1 for what failed, 130 after Ctrl-C."""
+    """Run the command line; return the exit status: 0, 1 if something failed, 130 after Ctrl-C."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # each epoch at once, and words in any alphabet
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
@@ -879,5 +894,5 @@ learning 0.20461 0.48659 -0.55308 -0.27019 0.26336 0.15751 -0.28994 -0.51824 0.0
 
 if __name__ == "__main__":
     os.environ["MPLBACKEND"] = "agg"  # a notebook exports its own, which may not be installed here
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's end is a Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop a job with it
     sys.exit(main())
