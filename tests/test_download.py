@@ -1,87 +1,326 @@
-"""gensim's models, on disk or downloaded by gensim itself from a server here that plays its source."""
+"""gensim's own downloader fetches a model, from a server here that plays its source on the net."""
 
 import gzip
 import hashlib
 import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import FOUR_WORDS
+from conftest import ERROR, FOUR_WORDS, OLD, POSIX
 
-import learnable_positional_embeddings as lpe
+from learnable_positional_embeddings import BUNDLED_VECTORS, load_word_embeddings
 
-NAME, GZ = "glove-wiki-gigaword-50", "glove-wiki-gigaword-50.gz"
-ARCHIVE = gzip.compress(b"4 50\n" + lpe.BUNDLED_VECTORS)
-CHECKSUM = hashlib.md5(ARCHIVE, usedforsecurity=False).hexdigest()
-CATALOGUE = {"corpora": {}, "models": {NAME: {"file_name": GZ, "checksum": CHECKSUM, "parts": 1}}}
+NAME = "glove-twitter-25"
+ARCHIVE_NAME = f"{NAME}.gz"
+ARCHIVE = gzip.compress(b"4 50\n" + BUNDLED_VECTORS)
 TRAP = b"raise SystemExit('a program was run that nobody may run')\n"
-ON_THE_NET = {"list.json": json.dumps(CATALOGUE).encode(), "__init__.py": TRAP, GZ: ARCHIVE}
-FAULTS = [(ARCHIVE[::-1], "Checksum"), (ARCHIVE[:99], "got only 99"), (b"", "timed out")]
+ABOUT = {
+    "file_name": ARCHIVE_NAME,
+    "checksum": hashlib.md5(ARCHIVE, usedforsecurity=False).hexdigest(),
+    "parts": 1,
+}
+ON_THE_NET = {
+    "list.json": json.dumps({"corpora": {}, "models": {NAME: ABOUT}}).encode(),
+    "__init__.py": TRAP,
+    ARCHIVE_NAME: ARCHIVE,
+}
+SILENCE = b""  # instead of the archive: the server says that it comes, and sends nothing
+
+# What runs first in every Python that a test starts. If gensim comes to ask for its files in another
+# way, then it is not sent here, and the network that the tests refuse makes every download fail.
 ASK_HERE = """
-import gensim.downloader as d
-d.urlopen, d.DOWNLOAD_BASE_URL = lambda url, get=d.urlopen: get("{0}/list.json"), "{0}"
+import os, re, urllib.request
+def ask_here(url, *rest, ask=urllib.request.urlopen):
+    return ask(re.sub("^https://[^/]*", os.environ["SOURCE_URL"], url), *rest)
+urllib.request.urlopen = ask_here
+"""
+# Importing all of gensim takes seconds; its downloader needs none of the rest.
+ONLY_THE_DOWNLOADER = """
+import importlib.util, sys, types
+places = importlib.util.find_spec("gensim").submodule_search_locations
+sys.modules["gensim"] = types.ModuleType("gensim")
+sys.modules["gensim"].__path__ = places
+"""
+FILES_UP_TO_500_BYTES = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+"""
+HEAR_CTRL_C = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" lets it be ignored
+"""
+# Nobody waits 20 seconds for a server: whatever patience is asked for, a fortieth is enough.
+HURRY = """
+import socket
+def set_a_fortieth(seconds, set_timeout=socket.setdefaulttimeout):
+    set_timeout(seconds / 40)
+socket.setdefaulttimeout = set_a_fortieth
 """
 
 
-class Source(BaseHTTPRequestHandler):
+class Answer(BaseHTTPRequestHandler):
+    """Answers with the server's files, of the length that they have on the net."""
+
+    timeout = 30  # seconds that it waits for a client to hang up
+
     def do_GET(self):
-        file = self.path.rpartition("/")[2]
+        name = self.path.rpartition("/")[2]
+        if name not in self.server.files:
+            self.send_error(404)
+            return
         self.send_response_only(200)
-        self.send_header("Content-Length", len(ON_THE_NET[file]))
+        self.send_header("Content-Length", str(len(ON_THE_NET[name])))
         self.end_headers()
-        self.wfile.write(self.server.files[file])
-        time.sleep(0 if self.server.files[file] else 60)  # nothing comes, and it stays open
+        self.wfile.write(self.server.files[name])
+        if name == ARCHIVE_NAME and self.server.files[name] == SILENCE:
+            self.server.is_silent.set()
+            self.rfile.read()  # until the client hangs up
+
+    def do_CONNECT(self):
+        """Refuse to be a proxy for who gives no password."""
+        self.send_error(407)
+
+    def log_message(self, *_):
+        """Keep stderr for the script."""
+
+
+class Source(ThreadingHTTPServer):
+    """Says nothing of a client that hangs up: what the script prints is read from the same stderr."""
+
+    def handle_error(self, *_):
+        pass
 
 
 @pytest.fixture
-def source(tmp_path, monkeypatch):
-    """A server that plays gensim's source on the net."""
+def source(site, monkeypatch):
+    """A server that plays gensim's source; a test can change its files."""
     pytest.importorskip("gensim", reason="needs gensim")
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setenv("no_proxy", "*")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Source) as server:
+    runs_first(site, ASK_HERE)
+    with Source(("127.0.0.1", 0), Answer) as server:
         server.files = dict(ON_THE_NET)
-        ask_here = ASK_HERE.format(f"http://127.0.0.1:{server.server_port}")
-        monkeypatch.setattr(lpe, "DOWNLOAD", ask_here + lpe.DOWNLOAD.replace("(20)", "(2)"))
+        server.is_silent = threading.Event()
+        monkeypatch.setenv("SOURCE_URL", f"http://127.0.0.1:{server.server_port}")
+        monkeypatch.setenv("no_proxy", "*")
         threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         yield server
         server.shutdown()
-    assert [*tmp_path.iterdir()] == []
 
 
-def assert_fails_and_leaves_nothing(data_folder, reason):
-    with pytest.raises(lpe.InputError, match=f"{reason}.*--vectors random"):
-        lpe.load_word_embeddings(FOUR_WORDS, NAME)
-    assert [*data_folder.glob("*")] == []
+def runs_first(site, program):
+    """Let a program run first in every Python that the test starts, after those given before."""
+    with open(site / "sitecustomize.py", "a") as file:
+        file.write(program)
 
 
-def test_a_model_on_disk_is_read_without_gensim(data_folder, monkeypatch, command):
-    monkeypatch.setitem(sys.modules, "gensim", None)
-    (data_folder / NAME).mkdir(parents=True)
-    (data_folder / NAME / GZ).write_bytes(ARCHIVE)
-    assert command("--vectors", NAME) == command()
+@pytest.fixture
+def quick(site, source):
+    """The same server, for a gensim of which nothing but the downloader is imported."""
+    runs_first(site, ONLY_THE_DOWNLOADER)
+    return source
 
 
-@pytest.mark.parametrize(("sent", "reason"), FAULTS, ids=["other bytes", "cut", "silence"])
-def test_a_fault_of_the_source_leaves_nothing_behind(source, data_folder, sent, reason):
-    source.files[GZ] = sent
-    assert_fails_and_leaves_nothing(data_folder, reason)
+@pytest.fixture
+def fails(command, data_folder):
+    """Download what cannot be had, leaving nothing behind; return the error without its start."""
+
+    def run():
+        status, stdout, stderr = command("--vectors", NAME)
+        assert (status, stdout) == (1, "")
+        line = stderr.splitlines()[-1]
+        assert line.startswith(ERROR), "the error does not begin on a line of its own"
+        assert "Traceback" not in stderr, "what gensim logs is shown"
+        assert [*data_folder.glob("*")] == [], "something stayed in the data folder"
+        return line.removeprefix(ERROR)
+
+    return run
 
 
-def test_a_download_is_whole_and_nothing_of_it_run(source, data_folder, monkeypatch, capfd):
-    (data_folder / NAME).mkdir(parents=True)  # as a gensim that was interrupted can leave it
-    (data_folder.parent / "gensim.py").write_bytes(TRAP)
-    monkeypatch.chdir(data_folder.parent)  # no module is taken from where one happens to be
-    vectors = lpe.load_word_embeddings(FOUR_WORDS, NAME)
-    assert vectors.equal(lpe.load_word_embeddings(FOUR_WORDS))
-    assert capfd.readouterr().out == ""  # its progress goes to stderr
+# ---- a download that works
+
+
+def test_what_was_downloaded_is_read(quick):
+    vectors = load_word_embeddings(FOUR_WORDS, NAME)
+    assert vectors.equal(load_word_embeddings(FOUR_WORDS))
+
+
+def test_a_second_run_needs_no_network(quick):
+    load_word_embeddings(FOUR_WORDS, NAME)
+    quick.files.clear()
+    assert load_word_embeddings(FOUR_WORDS, NAME).shape == (4, 50)
+
+
+def test_gensim_itself_finds_what_was_downloaded(quick, data_folder):
+    load_word_embeddings(FOUR_WORDS, NAME)
+    quick.files.clear()
+    ask_gensim = f"import gensim.downloader as d; print(d.load({NAME!r}, return_path=True))"
+    answer = subprocess.check_output([sys.executable, "-c", ask_gensim], text=True)
+    assert answer.strip() == str(data_folder / NAME / ARCHIVE_NAME)
+
+
+def test_a_download_adds_the_model_and_gensims_list_to_the_data_folder(quick, data_folder):
+    load_word_embeddings(FOUR_WORDS, NAME)
     assert {path.name for path in data_folder.iterdir()} == {NAME, "information.json"}
 
 
-def test_no_network_and_no_gensim(site, data_folder):
-    assert_fails_and_leaves_nothing(data_folder, "network")
+def test_stdout_is_that_of_a_run_without_a_download(quick, command):
+    stdout_of_the_first_run = command("--vectors", NAME)[1]
+    assert command("--vectors", NAME) == (0, stdout_of_the_first_run, "")
+
+
+def test_where_the_model_goes_and_the_progress_are_told_on_stderr(quick, command, data_folder):
+    stderr = command("--vectors", NAME)[2]
+    assert stderr.startswith(f"downloading {NAME} to {data_folder}\n")
+    assert stderr.endswith("MB downloaded\n")
+
+
+def test_a_relative_data_folder_is_one_of_the_current_folder(quick, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GENSIM_DATA_DIR", "new/data")
+    load_word_embeddings(FOUR_WORDS, NAME)
+    assert (tmp_path / "new/data" / NAME / ARCHIVE_NAME).exists()
+
+
+@pytest.mark.parametrize("folder", [NAME, f"{NAME}_tmp"], ids=["NAME", "NAME_tmp"])
+def test_what_an_interrupted_gensim_left_is_no_hindrance(quick, data_folder, folder):
+    (data_folder / folder).mkdir(parents=True)
+    assert load_word_embeddings(FOUR_WORDS, NAME).shape == (4, 50)
+
+
+# ---- what is strange is not run
+
+
+def test_no_program_that_was_downloaded_is_run(quick, data_folder):
+    load_word_embeddings(FOUR_WORDS, NAME)  # run, the program would end this
+    assert (data_folder / NAME / "__init__.py").read_bytes() == TRAP
+
+
+def test_no_module_is_taken_from_the_current_folder(source, tmp_path, monkeypatch):
+    (tmp_path / "gensim.py").write_bytes(TRAP)
+    monkeypatch.chdir(tmp_path)
+    assert load_word_embeddings(FOUR_WORDS, NAME).shape == (4, 50)
+
+
+# ---- a download that fails: one line with the cause
+
+
+def test_other_bytes_than_gensim_lists_are_named(quick, fails):
+    quick.files[ARCHIVE_NAME] = ARCHIVE[::-1]
+    assert "Checksum comparison failed" in fails()
+
+
+def test_a_connection_that_breaks_off_is_named(quick, fails):
+    quick.files[ARCHIVE_NAME] = ARCHIVE[:99]
+    assert f"got only 99 out of {len(ARCHIVE)}" in fails()
+
+
+def test_a_connection_that_breaks_off_leaves_no_temporary_file(quick, fails, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    quick.files[ARCHIVE_NAME] = ARCHIVE[:99]
+    fails()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_after_a_connection_that_broke_off_the_next_run_works(quick, fails):
+    quick.files[ARCHIVE_NAME] = ARCHIVE[:99]
+    fails()
+    quick.files[ARCHIVE_NAME] = ARCHIVE
+    assert load_word_embeddings(FOUR_WORDS, NAME).shape == (4, 50)
+
+
+def test_a_server_that_falls_silent_is_not_waited_for(site, quick, fails):
+    runs_first(site, HURRY)
+    quick.files[ARCHIVE_NAME] = SILENCE
+    assert "timed out" in fails(), "the client waited until the server gave up"
+
+
+@pytest.mark.parametrize("name", ON_THE_NET, ids=["list", "program", "archive"])
+def test_a_file_that_the_server_lacks_is_an_error(quick, fails, name):
+    del quick.files[name]
+    assert "HTTP Error 404" in fails()
+
+
+def test_a_network_that_refuses_is_named(quick, fails, monkeypatch):
+    monkeypatch.setenv("SOURCE_URL", "http://127.0.0.1:1")  # where nobody listens
+    assert "refused" in fails()
+
+
+def test_a_proxy_that_asks_for_a_password_is_named(quick, fails, monkeypatch):
+    monkeypatch.setenv("https_proxy", os.environ["SOURCE_URL"])
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("SOURCE_URL", "https://gensim.example")
+    assert "407" in fails()
+
+
+@POSIX
+def test_a_certificate_that_nobody_trusts_is_named(quick, fails, tmp_path, monkeypatch):
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    sign_oneself(key, certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    quick.socket = context.wrap_socket(quick.socket, server_side=True)
+    monkeypatch.setenv("SOURCE_URL", f"https://127.0.0.1:{quick.server_port}")
+    assert "CERTIFICATE_VERIFY_FAILED" in fails()
+
+
+def sign_oneself(key, certificate):
+    """Write a new key, and a certificate that is signed with it."""
+    if not shutil.which("openssl"):
+        pytest.skip("needs openssl")
+    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=127.0.0.1"]
+    files = ["-keyout", key, "-out", certificate]
+    subprocess.run(["openssl", "req", *options, *files], check=True, capture_output=True)
+
+
+@POSIX
+def test_a_disk_that_is_too_small_is_named(site, quick, fails):
+    runs_first(site, FILES_UP_TO_500_BYTES)
+    assert "File too large" in fails()
+
+
+def test_a_gensim_that_is_not_there_is_named(site, fails):
     (site / "gensim.py").write_text("raise ModuleNotFoundError('no gensim here')")
-    assert_fails_and_leaves_nothing(data_folder, "no gensim here")
+    assert "takes gensim and a network: ModuleNotFoundError: no gensim here" in fails()
+
+
+def test_who_cannot_download_is_told_what_to_type(site, fails):
+    (site / "gensim.py").write_text("raise ModuleNotFoundError")
+    assert "type --vectors random, or --vectors FILE" in fails()
+
+
+def test_a_file_that_stands_where_the_model_is_to_go_stays(quick, command, data_folder):
+    data_folder.mkdir()
+    (data_folder / NAME).write_bytes(OLD)
+    stderr = command("--vectors", NAME)[2]
+    assert "set GENSIM_DATA_DIR to a folder of yours" in stderr.splitlines()[-1]
+    assert (data_folder / NAME).read_bytes() == OLD
+
+
+# ---- a download that is interrupted
+
+INTERRUPTIONS = {
+    "Ctrl-C": lambda process: os.killpg(process.pid, signal.SIGINT),  # both processes get it
+    "SIGTERM": lambda process: process.terminate(),
+}
+
+
+@POSIX
+@pytest.mark.slow
+@pytest.mark.parametrize("interrupt", INTERRUPTIONS.values(), ids=INTERRUPTIONS)
+def test_an_interrupted_download_leaves_nothing(site, quick, script, data_folder, interrupt):
+    runs_first(site, HEAR_CTRL_C)
+    quick.files[ARCHIVE_NAME] = SILENCE
+    process = script("--vectors", NAME, start_new_session=True)
+    assert quick.is_silent.wait(60), "the archive was never asked for"
+    interrupt(process)
+    assert process.wait(60) == 130
+    with pytest.raises(ProcessLookupError):  # nobody is left in its session
+        os.killpg(process.pid, 0)
+    assert process.stderr.read().endswith(": interrupted\n")
+    assert [*data_folder.iterdir()] == []

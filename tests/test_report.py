@@ -1,161 +1,594 @@
-"""The report: what is printed is what the exported names compute, said in the right words."""
+"""The report: every number is the right one, in its place, and the sentences are true of them.
 
-import math
+Most runs have two words of two dimensions and a fixed head, which can be worked out by hand:
+
+    dog   vector (1, 2)      part by word 1 + 2 = 3         target 1      error 2
+    man   vector (0.5, -1)   part by word 0.5 - 1 = -0.5    target 0.5    error -1
+
+A step takes lr · 2/n · error · w = 0.25 · error from both numbers of a row, since w is (1, 1). So
+the part by position changes by -0.5 · error: every epoch halves the errors.
+"""
+
 import re
-from statistics import median
+from types import SimpleNamespace
 
 import pytest
 import torch
-from conftest import ERROR
+from conftest import ERROR, FOUR_WORDS
 
 import learnable_positional_embeddings as lpe
 
-TWICE = "--words machine learning machine learning"
-MANY = f"--words {' '.join(f'w{i}' for i in range(41))} --vectors random"
-RUNS = ["", "--shuffle --epochs 100", TWICE, f"{TWICE} --fixed-head --epochs 1", MANY]
-RUNS += [f"{MANY} --shuffle", "--targets 3 3 3 3 --seed 7", "--shuffle --epochs 1 --lr 1e-9"]
-RUNS += ["--lr 6e9 --epochs 1", "--lr 1e-12 --targets -999.9996 999.9996 1e-30 -99999999999"]
-RUNS += ["--shuffle --lr 1.234567e-38 --seed 9223372036854775807 --epochs 1000"]
-RUNS += [f"--words {'w' * 99} --vectors random"]
-DIGITS = {"rtol": 1e-4, "atol": 6e-7}  # that are printed
-LOSSES = "loss after training", "floor: one answer per word", "loss of always saying the mean"
-BELOW, NOT_BELOW, NAN = "is below that: positions", "is not below that: it does not show", math.nan
-SHARES = "variance of the prediction", "part that words cannot tell", "floor removed by position"
+TWICE = ["--words", "machine", "learning", "machine", "learning"]
+W41 = [f"w{i}" for i in range(41)]
+Y_TRUE = torch.tensor([0, 1 / 3, 2 / 3, 1])
 
 
-@pytest.fixture(params=RUNS, ids=lambda options: re.sub(r" w\d+", "", options) or "default")
-def run(request, command):
-    """The options of a run, what it prints, and what the exported names give for them."""
-    args = lpe.parse_args(request.param.split())
-    status, args.stdout, stderr = command(*request.param.split())
-    assert (status, stderr, re.search(r"\bnan\b|-0\.0+(?![\de])", args.stdout)) == (0, "", None)
-    assert max(map(len, args.stdout.splitlines())) <= 80
-    torch.manual_seed(args.seed)
-    data = lpe.load_word_embeddings(args.words, args.vectors), torch.tensor(args.targets)
-    model = lpe.PositionalModel(*data[0].shape, args.fixed_head)
-    args.losses = lpe.train(model, *data, epochs=args.epochs, lr=args.lr, shuffle=args.shuffle)
-    a, c = lpe.prediction_parts(model, data[0])
-    args.evidence = lpe.measure(args.words, data[1], a, c, args.shuffle)
-    a = a.mean().expand_as(a) if args.shuffle else a
-    shown = [i for i in range(len(c)) if len(c) <= 40 or not 3 <= i < len(c) - 3]
-    args.places = [[f"{i}"] if args.shuffle else [f"{i}", args.words[i][:13]] for i in shown]
-    args.table = model.positional_embeddings[shown].detach()
-    args.predictions = torch.stack([data[1], a + c, a, c], dim=1)[shown].float()
-    return args
+@pytest.fixture
+def report(command):
+    """Run a command line that must end well; return what it prints."""
+
+    def run(*options):
+        status, stdout, stderr = command(*options)
+        assert (status, stderr) == (0, "")
+        return stdout
+
+    return run
 
 
-def test_the_header_says_what_is_trained_and_how(run):
-    words, vectors, training, loss = run.stdout.split("\n\n")[0].splitlines()
-    assert words == f"words     {' '.join(run.words)}"[:80]
-    assert vectors == f"vectors   50 dimensions, {run.vectors or 'glove-wiki-gigaword-50'}"
-    how = ", shuffled" if run.shuffle else ", fixed head" if run.fixed_head else ""
-    options = f"{run.epochs} epochs{how}, lr {run.lr:g}, seed {run.seed}"
-    assert training == f"training  {options}"[:80]
-    order = "in the order of the epoch, " if run.shuffle else ""
-    assert loss == f"loss      {order}before each step"
+@pytest.fixture
+def by_hand(report, tmp_path, monkeypatch):
+    """Run the words of this file's first lines, for one epoch, with more options."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.txt").write_text("dog 1 2\nman 0.5 -1\n")
+
+    def run(*options):
+        words = ["--words", "dog", "man", "--targets", 1, 0.5, "--vectors", "small.txt"]
+        training = ["--fixed-head", "--lr", 0.25, "--epochs", 1]
+        return report(*words, *training, *options)
+
+    return run
 
 
-def test_the_loss_of_every_epoch(run):
-    lines = re.findall(r"^epoch +(\d+)/(\d+)  loss (\S+)$", run.stdout, re.MULTILINE)
-    epochs = enumerate(run.losses, start=1)
-    assert lines == [(f"{k}", f"{run.epochs}", f"{loss:#.5g}") for k, loss in epochs]
+def epoch_lines(stdout):
+    """Return the lines of the epochs."""
+    return [line for line in stdout.splitlines() if line.startswith("epoch")]
 
 
-def test_the_learned_table_and_the_names_of_its_rows(run):
-    rows = re.findall(r"^position (\d.*)\n((?: .*\d\n)+)", run.stdout, re.MULTILINE)
-    assert [[part[:13] for part in place.split(", ")] for place, _ in rows] == run.places
-    which = ", the first and last 3" if len(run.words) > 40 else ""
-    title = f"\npositional embeddings: {len(run.words)} positions x 50 dimensions{which}\n"
-    assert title in run.stdout
-    printed = torch.tensor([[float(number) for number in row.split()] for _, row in rows])
-    torch.testing.assert_close(printed, run.table, **DIGITS)
+def table_rows(stdout):
+    """Return the learned table as printed: a list of numbers for each position."""
+    blocks = re.findall(r"^position \d+, .*\n((?: .*\n)+)", stdout, re.MULTILINE)
+    return [[float(number) for number in block.split()] for block in blocks]
 
 
-def test_the_predictions_under_the_names_of_their_parts(run):
-    header, *rows = re.search(r"(?m)^position.*y_true.*\n(?: .*\n)+", run.stdout)[0].splitlines()
-    assert [row.split()[:-4] for row in rows] == run.places
-    assert header.split()[1] == ("y_true" if run.shuffle else "word")
-    printed = torch.tensor([[float(number) for number in row.split()[-4:]] for row in rows])
-    torch.testing.assert_close(printed, run.predictions, **DIGITS)
-    ends = [name.end() for name in re.finditer("y_true|y_pred|by word|by position", header)]
-    for row in rows:
-        assert [number.end() for number in re.finditer(r"\S+", row)][-4:] == ends
+def prediction_lines(stdout):
+    """Return the lines of the predictions, the first of which names the columns."""
+    return stdout[stdout.index("position  word") :].partition("\n\n")[0].splitlines()
 
 
-def test_the_evidence_under_its_names_and_then_what_it_shows(run):
-    *_, lines, sentences = run.stdout.split("\n\n")
-    assert sentences == f"{lpe.conclusion(run.evidence, run.shuffle, run.fixed_head)}\n"
-    assert lines.count("averaged over all orders") == (2 if run.shuffle else 0)
-    names = [*LOSSES, *SHARES][: 6 if run.evidence.floor > 0 else 5]
-    assert [line.split("  ")[0] for line in lines.splitlines()] == names
-    losses = [f"{loss:.4e}" for loss in run.evidence[:3]]
-    shares = [lpe.percent(share) for share in run.evidence[3:] if not math.isnan(share)]
-    assert re.findall(r"<?-?\d[^\s,]+(?: %)?", lines) == losses + shares
+def predictions(stdout):
+    """Return the columns y_true, y_pred, by word and by position, as tensors."""
+    numbers = [line.split()[-4:] for line in prediction_lines(stdout)[1:]]
+    rows = [[float(number) for number in row] for row in numbers]
+    return torch.tensor(rows, dtype=torch.float64).T
+
+
+def loss_lines(stdout):
+    """Return the lines of the evidence, the first of which is its heading."""
+    return stdout.split("\n\n")[-2].splitlines()
+
+
+def losses(stdout):
+    """Return the four losses as printed, under their names."""
+    return dict(re.split("  +", line) for line in loss_lines(stdout)[1:])
+
+
+def conclusion_of(stdout):
+    """Return the last sentences of a report, on one line."""
+    return " ".join(stdout.split("\n\n")[-1].split())
+
+
+def test_the_report_goes_from_the_raw_numbers_to_what_they_mean(by_hand):
+    stdout = by_hand()
+    parts = ["words ", "epoch 1/1", "positional embeddings:", "y_pred", "losses", "This is worse"]
+    assert sorted(parts, key=stdout.index) == parts
+
+
+# ---------------------------------------------------------------------------- header and epochs
+
+
+def test_the_header_says_what_is_trained_and_how(by_hand):
+    stdout = by_hand("--seed", 7)
+    assert stdout.splitlines()[:3] == [
+        "words     dog man",
+        "vectors   small.txt",
+        "training  1 epochs, lr 0.25, seed 7",
+    ]
+
+
+def test_without_an_option_the_vectors_are_called_after_gensims_model(report):
+    assert "\nvectors   glove-wiki-gigaword-50\n" in report()
+
+
+def test_the_header_names_a_fixed_head(by_hand):
+    assert "\nhead      fixed" in by_hand()
+
+
+def test_the_header_does_not_name_a_head_that_is_trained(report):
+    assert "\nhead" not in report()
+
+
+def test_the_header_says_that_words_are_shuffled(by_hand):
+    assert "\norder     shuffled every epoch" in by_hand("--shuffle")
+
+
+def test_the_header_does_not_speak_of_shuffling_when_words_keep_their_order(by_hand):
+    assert "shuffle" not in by_hand()
+
+
+def test_the_header_says_that_a_loss_is_taken_before_the_step(by_hand):
+    header = by_hand().split("\n\n")[0]
+    assert header.splitlines()[-1] == "loss      before each step"
+
+
+def test_a_long_file_name_does_not_widen_the_header(report, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ("v" * 99)).write_text("dog 1 2\n")
+    stdout = report("--words", "dog", "--vectors", "v" * 99)
+    assert f"\nvectors   {'v' * 70}\n" in stdout  # 80 characters
+
+
+def test_every_epoch_has_a_line_with_five_significant_digits_of_its_loss(by_hand):
+    assert epoch_lines(by_hand("--epochs", 3)) == [
+        "epoch 1/3  loss 2.5000",  # the errors are 2 and -1: (4 + 1) / 2
+        "epoch 2/3  loss 0.62500",  # they are halved, so their squares are quartered
+        "epoch 3/3  loss 0.15625",
+    ]
+
+
+def test_the_numbers_of_the_epochs_stand_under_each_other(by_hand):
+    first, *_, last = epoch_lines(by_hand("--epochs", 10))
+    assert first == "epoch  1/10  loss 2.5000"
+    assert last == "epoch 10/10  loss 9.5367e-06"  # 2.5 / 4**9
+
+
+def test_shuffled_the_loss_of_an_epoch_is_that_of_its_order(by_hand):
+    printed = {epoch_lines(by_hand("--shuffle", "--seed", seed))[0] for seed in range(8)}
+    # dog man: errors 2 and -1; man dog: errors -1.5 and 2.5
+    assert printed == {"epoch 1/1  loss 2.5000", "epoch 1/1  loss 4.2500"}
+
+
+# ---------------------------------------------------------------------------- against a training
+
+
+def train_by_exported_names(*, source=None, shuffle=False, seed=0):
+    """Train what the command line trains with these options."""
+    torch.manual_seed(seed)
+    vectors = lpe.load_word_embeddings(FOUR_WORDS, source)
+    model = lpe.PositionalModel(4, 50)
+    baseline = lpe.without_table(model)
+    settings = {"epochs": 20, "lr": 0.02, "shuffle": shuffle}
+    before = torch.get_rng_state()
+    epoch_losses = lpe.train(model, vectors, Y_TRUE, **settings)
+    torch.set_rng_state(before)  # so that the baseline is given the same orders
+    lpe.train(baseline, vectors, Y_TRUE, **settings)
+    evidence = lpe.measure(model, baseline, FOUR_WORDS, vectors, Y_TRUE, shuffle)
+    return SimpleNamespace(model=model, losses=epoch_losses, evidence=evidence)
+
+
+RUNS = pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        ([], {}),
+        (["--shuffle"], {"shuffle": True}),
+        (["--vectors", "random"], {"source": "random"}),
+        (["--seed", 3, "--shuffle"], {"seed": 3, "shuffle": True}),
+    ],
+    ids=["default", "shuffled", "random vectors", "another seed"],
+)
+
+
+@RUNS
+def test_the_printed_losses_are_those_that_train_returns(report, options, settings):
+    expected = train_by_exported_names(**settings).losses
+    printed = [line.split()[-1] for line in epoch_lines(report(*options))]
+    assert printed == [lpe.five_digits(loss) for loss in expected]
+
+
+@RUNS
+def test_the_four_losses_are_those_that_measure_returns(report, options, settings):
+    expected = train_by_exported_names(**settings).evidence
+    assert [*losses(report(*options)).values()] == [lpe.five_digits(loss) for loss in expected]
+
+
+@RUNS
+def test_the_printed_table_is_the_one_that_was_learned(report, options, settings):
+    model = train_by_exported_names(**settings).model
+    printed = torch.tensor(table_rows(report(*options)))
+    expected = model.positional_embeddings.detach()
+    torch.testing.assert_close(printed, expected, rtol=1e-4, atol=6e-7)  # the digits shown
+
+
+@RUNS
+def test_the_report_ends_with_the_conclusion_from_its_four_losses(report, options, settings):
+    evidence = train_by_exported_names(**settings).evidence
+    text = lpe.conclusion(evidence, settings.get("shuffle", False), fixed_head=False)
+    assert report(*options).endswith(f"\n\n{text}\n")
 
 
 @pytest.mark.parametrize(
-    ("final_loss", "floor", "mean_loss", "removed", "fixed_head", "says", "more"),
+    "options",
+    [[], ["--shuffle"], ["--vectors", "random"], ["--compare"]],
+    ids=["in order", "shuffled", "random vectors", "compared"],
+)
+def test_the_same_seed_prints_the_same_bytes(command, options):
+    options = ["--seed", 5, "--epochs", 2, *options]
+    assert command(*options) == command(*options)
+
+
+@pytest.mark.parametrize("options", [[], ["--shuffle"]], ids=["in order", "shuffled"])
+def test_another_seed_prints_other_numbers(report, options):
+    first, second = report(*options, "--seed", 5), report(*options, "--seed", 6)
+    assert first.split("\n\n")[1:] != second.split("\n\n")[1:], "the seed is in the header alone"
+
+
+# ---------------------------------------------------------------------------- table
+
+
+def test_the_table_stands_under_the_positions_and_their_words(by_hand):
+    """After one epoch a row is -0.25 · error in both dimensions, and the errors are 2 and -1."""
+    text = """
+positional embeddings: 2 positions x 2 dimensions
+
+position 0, dog
+   -0.500000   -0.500000
+
+position 1, man
+    0.250000    0.250000
+
+"""
+    assert text in by_hand()
+
+
+def test_the_table_has_six_numbers_a_line(report):
+    block = report().split("\nposition 0, artificial\n")[1].split("\n\n")[0]
+    counts = [len(line.split()) for line in block.splitlines()]
+    assert counts == [6, 6, 6, 6, 6, 6, 6, 6, 2]  # 50
+
+
+def test_up_to_40_positions_are_all_shown(report):
+    stdout = report("--words", *W41[:40], "--vectors", "random", "--epochs", 1)
+    assert re.findall(r"(?m)^position \d+, (\w+)$", stdout) == W41[:40]
+    assert [line.split()[1] for line in prediction_lines(stdout)[1:]] == W41[:40]
+
+
+def test_of_more_than_40_positions_the_first_and_last_three_are_shown(report):
+    stdout = report("--words", *W41, "--vectors", "random", "--epochs", 1)
+    shown = [("0", "w0"), ("1", "w1"), ("2", "w2"), ("38", "w38"), ("39", "w39"), ("40", "w40")]
+    assert "41 positions x 50 dimensions, the first and last 3\n" in stdout
+    assert re.findall(r"(?m)^position (\d+), (\w+)$", stdout) == shown
+    assert re.findall(r"(?m)^ +(\d+)  (w\d+) ", stdout) == shown, "the predictions differ"
+
+
+# ---------------------------------------------------------------------------- predictions
+
+
+def test_the_predictions_are_shown_with_their_two_parts(by_hand):
+    lines = [line.split() for line in prediction_lines(by_hand())[1:]]
+    assert lines == [
+        ["0", "dog", "1.000000", "2.000000", "3.000000", "-1.000000"],  # the error was 2, is 1
+        ["1", "man", "0.500000", "0.000000", "-0.500000", "0.500000"],  # it was -1, is -0.5
+    ]
+
+
+def test_the_predictions_stand_right_under_the_names_of_their_columns(report):
+    header, row, *_ = prediction_lines(report())
+    names = re.finditer("position$|y_true|y_pred|by word", header)
+    numbers = re.finditer(r"\S+$|\S+\.\S+", row)
+    assert {name.end() for name in names} == {number.end() for number in numbers}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [[], ["--shuffle"], [*TWICE, "--epochs", 200], ["--fixed-head"]],
+    ids=["default", "shuffled", "positions at work", "fixed head"],
+)
+def test_the_two_parts_add_up_to_the_prediction(report, options):
+    _, y_pred, by_word, by_position = predictions(report(*options))
+    # Each of the three is rounded, by at most half of its sixth decimal
+    torch.testing.assert_close(by_word + by_position, y_pred, rtol=0, atol=3 * 0.51e-6)
+
+
+def test_shuffled_any_word_may_stand_at_a_position(by_hand):
+    stdout = by_hand("--shuffle")
+    assert re.findall(r"(?m)^position \d+, (.+)$", stdout) == ["any word", "any word"]
+    assert re.findall(r"(?m)^ +\d+  (any word) ", stdout) == ["any word", "any word"]
+
+
+def test_shuffled_the_part_by_word_is_the_mean_of_the_words(by_hand):
+    stdout = by_hand("--shuffle")
+    assert predictions(stdout)[2].tolist() == [1.25, 1.25]  # (3 - 0.5) / 2
+    assert "by word: w · e + b, the mean of the words;" in stdout
+
+
+def test_in_order_the_part_by_word_is_no_mean(by_hand):
+    assert "by word: w · e + b; by position: w · p\n" in by_hand()
+
+
+# ---------------------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
     [
-        (0.1, 0, 0, NAN, False, "All targets are the same", False),
-        (0.1, 0, 1, NAN, False, r"the\s+floor is 0", False),
-        (0.09999, 0.1, 1, 0.989, False, BELOW, True),
-        (0.05, 0.1, 1, 0.991, False, BELOW, False),
-        (0.05, 0.1, 1, 0.5, True, BELOW, False),
-        (0.0999999, 0.1, 1, 0.991, False, NOT_BELOW, True),  # both are printed 1.0000e-01
+        pytest.param(0.0, "0.000000", id="zero"),
+        pytest.param(-0.0, "0.000000", id="minus zero"),
+        pytest.param(-2.5, "-2.500000", id="six decimals"),
+        pytest.param(1e-5, "0.000010", id="the smallest with decimals"),
+        pytest.param(-1e-5, "-0.000010", id="the smallest below zero"),
+        pytest.param(9e-6, "9.0000e-06", id="too small for decimals"),
+        pytest.param(-1e-9, "-1.0000e-09", id="too small, below zero"),
+        pytest.param(-999.5, "-999.500000", id="the largest with decimals"),
+        pytest.param(1000.0, "1.0000e+03", id="too large for decimals"),
+        pytest.param(-1e30, "-1.0000e+30", id="too large, below zero"),
     ],
 )
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_the_conclusion(shuffle, final_loss, floor, mean_loss, removed, fixed_head, says, more):
-    evidence = lpe.Evidence(final_loss, floor, mean_loss, 0.5, 0.5, 0.1, removed)
-    text = lpe.conclusion(evidence, shuffle, fixed_head)
-    assert re.search(says, text)
-    said = ["More --epochs" in text, f"at least {floor:.4e}" in text, "averaged over" in text]
-    assert said == [more, floor > 0, floor > 0 and shuffle]
+def test_a_number_has_decimals_or_an_exponent_where_they_show_too_little(value, text):
+    assert lpe.number(value) == text
 
 
-def test_no_number_above_zero_is_printed_as_zero():
-    numbers = {-0.0: "0.000000", 1e-5: "0.000010", -9e-6: "-9.0000e-06", 1000: "1.0000e+03"}
-    shares = {-1e-9: "0.00 %", 1e-13: "0.00 %", 1e-9: "<0.01 %", 4e-5: "<0.01 %"}
-    shares |= {-3e5: "-3.00e+07 %", 0.99968: "99.97 %"}
-    losses = {0: "<1e-09", 9e-10: "<1e-09", 1e-9: "1.0e-09", 0.15: "1.5e-01", math.inf: "inf"}
-    for write, texts in (lpe.number, numbers), (lpe.percent, shares), (lpe.short, losses):
-        assert {value: write(value) for value in texts} == texts
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        pytest.param(0.0, "0", id="exactly zero"),
+        pytest.param(2.5, "2.5000", id="zeros at the end count"),
+        pytest.param(1 / 9, "0.11111", id="five ones"),
+        pytest.param(0.00021620, "0.00021620", id="small"),
+        pytest.param(8.78684e-6, "8.7868e-06", id="smaller"),
+        pytest.param(1e-30, "1.0000e-30", id="next to zero"),
+        pytest.param(12345.6, "12346", id="no decimals left"),
+        pytest.param(1.1287e36, "1.1287e+36", id="huge"),
+    ],
+)
+def test_a_loss_has_five_significant_digits_and_only_zero_is_0(loss, text):
+    assert lpe.five_digits(loss) == text
 
 
-@pytest.mark.parametrize("options", ["--lr 5", "--lr 1e20 --epochs 1", "--targets 0 0 0 1e30"])
-def test_an_overflow_is_one_line_without_report_or_file(command, tmp_path, options):
-    status, stdout, stderr = command(*options.split(), "--save", tmp_path / "run.pt")
-    assert (status, [*tmp_path.iterdir()]) == (1, [])
-    assert re.fullmatch(f"{ERROR}the loss overflows.*--lr.*\n", stderr)
-    assert not re.search("inf|nan|loss after training", stdout)
+EXTREMES = pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(["--targets", "-0", 1, 2, 3, "--fixed-head"], id="minus zero"),
+        pytest.param(["--targets", 3, 3, 3, 3], id="equal targets"),
+        pytest.param(["--targets", -999.9996, "1e-30", -1e11, 7, "--lr", 1e-12], id="any size"),
+        pytest.param(["--lr", 6e9, "--epochs", 1], id="huge numbers"),
+        pytest.param(["--lr", 1.234567e-38, "--seed", 2**63 - 1, "--shuffle"], id="tiny numbers"),
+        pytest.param(["--words", *["w" * 99] * 41, "--vectors", "random"], id="long words"),
+        pytest.param(["--fixed-head", "--shuffle", "--epochs", 1], id="fixed head, shuffled"),
+    ],
+)
 
 
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_the_comparison_trains_ten_seeds_of_every_kind(command, shuffle):
-    options = *TWICE.split(), "--seed", 3, "--epochs", 4, *["--shuffle"] * shuffle, "--compare"
-    printed = command(*options)
-    assert command(*options) == printed  # the same bytes
-    lines = [" ".join(line.split()) for line in printed[1].splitlines()]
-    words, y_true = TWICE.split()[1:], torch.tensor([0, 1 / 3, 2 / 3, 1])
-    pretrained = lpe.load_word_embeddings(words)
-    starts = {"none": torch.zeros, "sinusoidal": lpe.sinusoidal_embeddings, "random": torch.randn}
-    starts |= {"learned 0": torch.zeros, "learned 1": torch.randn}
-    starts["learned 0.02"] = lambda n, dim: 0.02 * torch.randn(n, dim)
-    for kind, start in starts.items():
-        pair = []
-        for random in (False, True):
-            losses = []
-            for seed in range(3, 13):
-                torch.manual_seed(seed)
-                drawn = torch.randn(2, 50).repeat(2, 1) if random else 0
-                vectors = drawn * pretrained.square().mean().sqrt() if random else pretrained
-                model = lpe.PositionalModel(4, 50)
-                model.positional_embeddings = torch.nn.Parameter(start(4, 50), "learned" in kind)
-                lpe.train(model, vectors, y_true, epochs=4, lr=0.02, shuffle=shuffle)
-                parts = lpe.prediction_parts(model, vectors)
-                losses.append(lpe.measure(words, y_true, *parts, shuffle).final_loss)
-            pair.append(f"{median(losses):.1e} [{min(losses):.1e}, {max(losses):.1e}]")
-        assert " ".join([kind, *pair]) in lines
-    assert f"floor {5 / 36 if shuffle else 1 / 9:.1e}" in lines
-    assert printed[1].split("\n\n")[-2] in command(*options, "--vectors", "random")[1]
-    assert "inf]" in command("--lr", 6e9, "--epochs", 1, "--compare")[1]  # an overflow ends nothing
+@EXTREMES
+def test_nothing_is_wider_than_80_columns(report, options):
+    assert [line for line in report(*options).splitlines() if len(line) > 80] == []
+
+
+@EXTREMES
+def test_nothing_is_printed_as_nan_or_as_minus_zero(report, options):
+    assert re.findall(r"\bnan\b|-0\.0+(?!\d)", report(*options)) == []
+
+
+# ---------------------------------------------------------------------------- evidence
+
+
+def test_the_four_losses_stand_under_each_other_in_this_order(by_hand):
+    heading, *lines = loss_lines(by_hand())
+    assert heading == "losses"
+    assert [line.split("  ")[0] for line in lines] == [
+        "after training",
+        "the same model without a table",
+        "floor: one answer per word",
+        "always saying the mean",
+    ]
+    assert len({len(line) for line in lines}) == 1, "they do not end in the same column"
+
+
+def test_the_four_losses_by_hand(by_hand):
+    assert losses(by_hand()) == {
+        "after training": "0.62500",  # the errors are 1 and -0.5: (1 + 0.25) / 2
+        "the same model without a table": "2.5000",  # they stay 2 and -1
+        "floor: one answer per word": "0",  # each word has one target
+        "always saying the mean": "0.062500",  # the mean is 0.75, so wrong by 0.25 both times
+    }
+
+
+def test_the_floor_of_words_with_two_targets_by_hand(by_hand):
+    printed = losses(by_hand("--words", "dog", "man", "dog", "man", "--targets", 1, 2, 3, 6))
+    assert printed["floor: one answer per word"] == "2.5000"  # 2 and 4: wrong by 1 2 1 2
+    assert printed["always saying the mean"] == "3.5000"  # 3: wrong by 2 1 0 3
+
+
+def test_shuffled_the_heading_says_what_the_losses_are(by_hand):
+    assert loss_lines(by_hand("--shuffle"))[0] == "losses, averaged over all orders of the words"
+
+
+def test_shuffled_the_losses_are_averages_over_all_orders(by_hand):
+    printed = losses(by_hand("--shuffle"))
+    # dog man: errors 2 and -1, loss 2.5; man dog: errors -1.5 and 2.5, loss 4.25
+    assert printed["the same model without a table"] == "3.3750"
+    assert printed["floor: one answer per word"] == "0.062500"  # each word meets each target
+
+
+# ---------------------------------------------------------------------------- conclusion
+
+
+def conclusion(*, shuffle=False, fixed_head=False, **values):
+    """Return what is said of a run that ended at half its floor, but for the values given."""
+    evidence = lpe.Evidence(loss=0.05, without_table=0.1, floor=0.1, mean_loss=1.0)
+    return " ".join(lpe.conclusion(evidence._replace(**values), shuffle, fixed_head).split())
+
+
+ORDERS = pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
+HEADS = pytest.mark.parametrize("fixed_head", [False, True], ids=["trained head", "fixed head"])
+
+
+@ORDERS
+@HEADS
+def test_equal_targets_leave_nothing_to_tell_apart(shuffle, fixed_head):
+    text = conclusion(mean_loss=0, floor=0, shuffle=shuffle, fixed_head=fixed_head)
+    assert text == "All targets are the same: there is nothing to tell apart."
+
+
+@ORDERS
+@HEADS
+@pytest.mark.parametrize("floor", [0, 0.1], ids=["floor 0", "a floor"])
+def test_a_loss_above_that_of_the_mean_is_called_worse(floor, shuffle, fixed_head):
+    text = conclusion(loss=1.1, floor=floor, shuffle=shuffle, fixed_head=fixed_head)
+    assert text.startswith("This is worse than always saying the mean.")
+
+
+def test_of_a_loss_that_rose_a_smaller_lr_is_advised_before_more_epochs():
+    text = conclusion(loss=1.1)
+    assert "If the loss rose, try a smaller --lr. If it fell, more --epochs" in text
+
+
+def test_a_loss_that_prints_like_that_of_the_mean_is_not_called_worse():
+    assert "worse" not in conclusion(loss=1.000001, mean_loss=1.0)  # both are printed 1.0000
+
+
+def test_with_a_floor_of_zero_the_user_is_sent_to_the_baseline_and_to_a_harder_task():
+    text = conclusion(floor=0)
+    assert "Each word here has one target" in text
+    assert "the floor is 0" in text
+    assert "first two losses" in text
+    assert text.endswith("--words machine learning machine learning --epochs 500")
+
+
+@ORDERS
+@pytest.mark.parametrize(
+    ("loss", "floor"),
+    [(0.05, 0), (0.1, 0.1), (0.2, 0.1)],
+    ids=["floor 0", "at the floor", "above the floor"],
+)
+def test_of_a_fixed_head_not_below_the_floor_only_that_is_said(loss, floor, shuffle):
+    text = conclusion(loss=loss, floor=floor, fixed_head=True, shuffle=shuffle)
+    assert text == "The head is fixed, so only the table was trained."
+
+
+@ORDERS
+@HEADS
+def test_a_loss_below_the_floor_shows_that_positions_were_used(shuffle, fixed_head):
+    text = conclusion(loss=0.05, floor=0.1, shuffle=shuffle, fixed_head=fixed_head)
+    assert "a loss of at least 0.10000" in text
+    assert "This run is below that: positions were used." in text
+
+
+@ORDERS
+@pytest.mark.parametrize(
+    "loss", [0.2, 0.1, 0.0999999], ids=["above", "at the floor", "printed like it"]
+)
+def test_a_loss_that_is_not_printed_below_the_floor_is_no_proof(loss, shuffle):
+    text = conclusion(loss=loss, floor=0.1, shuffle=shuffle)
+    assert "a loss of at least 0.10000" in text
+    assert "not below that: its loss alone is no proof that positions were used." in text
+
+
+@pytest.mark.parametrize("loss", [0.05, 0.2], ids=["below the floor", "above it"])
+def test_shuffled_the_bound_is_one_on_the_average(loss):
+    assert "0.10000, averaged over all orders" in conclusion(loss=loss, shuffle=True)
+    assert "averaged" not in conclusion(loss=loss, shuffle=False)
+
+
+@ORDERS
+@pytest.mark.parametrize(
+    ("loss", "advised"),
+    [(0.2, True), (0.05, True), (0.0011, True), (0.001, False), (0.0009, False)],
+    ids=["above the floor", "half of it", "1.1 %", "1 %", "0.9 %"],
+)
+def test_a_longer_run_is_advised_until_a_hundredth_of_the_floor_is_left(loss, advised, shuffle):
+    assert ("A longer run" in conclusion(loss=loss, floor=0.1, shuffle=shuffle)) == advised
+
+
+def test_no_longer_run_is_advised_to_a_fixed_head():
+    assert "longer run" not in conclusion(loss=0.05, floor=0.1, fixed_head=True)
+
+
+@pytest.mark.parametrize(
+    ("loss", "floor"),
+    [(5e-10, 1e-9), (2e-9, 1e-9), (3, 1e-9), (0.5, 0)],
+    ids=["below", "not below", "worse", "floor 0"],
+)
+def test_no_sentence_is_wider_than_80_columns(loss, floor):
+    evidence = lpe.Evidence(loss=loss, without_table=1.0, floor=floor, mean_loss=1.0)
+    assert max(map(len, lpe.conclusion(evidence, True, False).splitlines())) <= 80
+
+
+def test_of_a_fixed_head_no_more_is_concluded_than_that(report):
+    text = conclusion_of(report("--fixed-head"))
+    assert text == "The head is fixed, so only the table was trained."
+
+
+def test_a_loss_that_exploded_is_answered_with_a_smaller_lr(report):
+    text = conclusion_of(report(*TWICE, "--lr", 0.12, "--epochs", 8))  # it comes to 1e+36
+    assert "try a smaller --lr" in text
+    assert "longer run" not in text
+
+
+def test_two_words_with_one_target_each_are_not_said_to_need_positions(report):
+    text = conclusion_of(report(*TWICE, "--targets", 0, 1, 0, 1))
+    assert "Each word here has one target" in text
+    assert "without other options" in text, "the task advised is this one, but for its targets"
+
+
+def test_after_one_epoch_on_targets_close_together_the_mean_is_better(report):
+    stdout = report(*TWICE, "--targets", 0, 0.0045, 0.009, 0.0135, "--epochs", 1)
+    assert "worse than always saying the mean" in conclusion_of(stdout)
+
+
+def test_positions_are_said_to_be_used_where_they_are(report):
+    text = conclusion_of(report(*TWICE, "--epochs", 500))
+    assert "at least 0.11111. This run is below that: positions were used." in text
+
+
+# ---------------------------------------------------------------------------- overflow
+
+
+OVERFLOWS = pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(["--lr", 5], id="a step too long"),
+        pytest.param(["--lr", 1e20, "--epochs", 1], id="only the loss after the last step"),
+        pytest.param(["--targets", 0, 0, 0, 1e30], id="the first loss"),
+        pytest.param(["--lr", 5, "--shuffle", "--compare"], id="shuffled and compared"),
+    ],
+)
+
+
+@OVERFLOWS
+def test_an_overflow_is_one_line_that_says_what_to_try(command, options):
+    status, _, stderr = command(*options)
+    assert status == 1
+    assert re.fullmatch(f"{ERROR}the loss overflows: try a smaller --lr.*\n", stderr)
+
+
+@OVERFLOWS
+def test_an_overflow_is_neither_reported_nor_compared(command, options):
+    stdout = command(*options)[1]
+    *_, last = stdout.strip().splitlines()
+    assert last.startswith(("epoch", "loss      before each step")), "a report follows"
+
+
+@OVERFLOWS
+def test_a_loss_that_overflows_is_not_printed(command, options):
+    assert not re.search("inf|nan", command(*options)[1])
+
+
+@OVERFLOWS
+def test_an_overflow_leaves_no_file(command, tmp_path, options):
+    command(*options, "--save", tmp_path / "run.pt")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_an_overflow_leaves_no_figure(command, tmp_path):
+    pytest.importorskip("matplotlib", reason="needs matplotlib")
+    command("--lr", 5, "--plot", tmp_path / "figure.png")
+    assert [*tmp_path.iterdir()] == []
