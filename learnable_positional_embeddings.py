@@ -773,7 +773,7 @@ def parse_args(argv: Sequence[object] | None) -> argparse.Namespace:
     fail = parser.error
     argv = sys.argv[1:] if argv is None else [str(argument) for argument in argv]
     for argument in argv:
-        if re.match("[–—−].", argument):
+        if re.match(r"[–—−]\D", argument):
             fail(f"{argument}: type two hyphens, --{argument.lstrip('–—−-')}")
         if argument.endswith("=--"):
             fail(f"{argument}: -- is no value")

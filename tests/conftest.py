@@ -42,6 +42,8 @@ def site(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("site")
     (folder / "sitecustomize.py").write_text(NO_NETWORK)
     monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
+    monkeypatch.setenv("NO_COLOR", "1")  # Python 3.14 colours what argparse says
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.setenv("GENSIM_DATA_DIR", str(tmp_path_factory.mktemp("data") / "gensim-data"))
     return folder
 

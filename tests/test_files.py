@@ -1,145 +1,489 @@
 """Files are written before the report, whole or not at all, and nothing costs what was learned."""
 
-import errno
+import contextlib
 import os
 import signal
 import sys
-import tempfile
-from unittest.mock import Mock
+from itertools import pairwise
+from types import SimpleNamespace
+from unittest.mock import Mock, patch
 
 import pytest
 import torch
-from conftest import FOUR_WORDS, OLD, POSIX
+from conftest import ERROR, FOUR_WORDS, OLD, POSIX
 
 import learnable_positional_embeddings as lpe
 
-FIGURE, MOVE = "learnable_positional_embeddings.draw_figure", "pathlib.Path.replace"
-FAULTS = [("torch.save", ValueError("no\nnumber"), 1), (FIGURE, ValueError("no\nfont"), 1)]
-FAULTS += [(MOVE, OSError(errno.ENOSPC, "full"), 1), (MOVE, KeyboardInterrupt(), 130)]
-INTERRUPTED = (130, "learnable_positional_embeddings.py: interrupted\n")
-MOMENTS = [("words", 0), ("epoch  7", 7), ("epoch 20", 20), ("positional", 20), ("none  ", 20)]
+Y_TRUE = torch.tensor([0, 1 / 3, 2 / 3, 1])  # the targets of four words
+LARGE = ["--words", *"abcdefgh" * 50, "--vectors", "random"]  # their vectors are 80,000 bytes
+INTERRUPTED = "learnable_positional_embeddings.py: interrupted\n"
 
 
-def assert_keeps(path, epochs, seed=0, shuffle=False):
-    """Assert that a checkpoint holds what so many epochs give, bit for bit; return it."""
+def trained(epochs, *, seed=0, shuffle=False):
+    """Train on the four words in a plain way; return the model and its losses."""
     torch.manual_seed(seed)
-    vectors, y_true = lpe.load_word_embeddings(FOUR_WORDS), torch.tensor([0, 1 / 3, 2 / 3, 1])
     model = lpe.PositionalModel(4, 50)
-    losses = lpe.train(model, vectors, y_true, epochs=epochs, lr=0.02, shuffle=shuffle)
-    checkpoint = torch.load(path, weights_only=True)
-    assert checkpoint["losses"] == losses
-    torch.testing.assert_close(checkpoint["model_state_dict"], model.state_dict(), rtol=0, atol=0)
-    return checkpoint
+    vectors = lpe.load_word_embeddings(FOUR_WORDS)
+    losses = lpe.train(model, vectors, Y_TRUE, epochs=epochs, lr=0.02, shuffle=shuffle)
+    return model, losses
 
 
-def after_line(monkeypatch, start, event):
-    """Let something happen once the script has printed a line that starts so."""
+def saved_losses(path):
+    """Return the losses in a checkpoint, which must be whole."""
+    return torch.load(path, weights_only=True)["losses"]
 
-    def print_and_then(*args, **kwargs):
-        print(*args, **kwargs)
-        if args and str(args[0]).lstrip().startswith(start):
+
+def before(text, event, monkeypatch):
+    """Let something happen as a line that holds a text is about to reach stdout."""
+    write = sys.stdout.write
+
+    def write_after(written):
+        if text in written:
             event()
+        return write(written)
 
-    monkeypatch.setattr(lpe, "print", print_and_then, raising=False)
+    monkeypatch.setattr(sys.stdout, "write", write_after)
 
 
-def test_a_checkpoint_comes_back_bit_for_bit(command, tmp_path, old, monkeypatch):
-    path, options = tmp_path / "model.pt", ["--shuffle", "--epochs", 30, "--seed", 4]
-    with monkeypatch.context() as patch:  # it is made beside its place, so that it can be moved
-        patch.setattr(tempfile, "tempdir", "nowhere")
-        assert command("--save", path, *options)[::2] == (0, "")
-    checkpoint = assert_keeps(path, 30, seed=4, shuffle=True)
+def ctrl_c(*_, **__):
+    """Be what a program meets when Ctrl-C is pressed."""
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def figure(tmp_path, monkeypatch):
+    """The name of a figure that is drawn at once and without matplotlib."""
+    monkeypatch.setitem(sys.modules, "matplotlib", Mock())
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", Mock())
+    drawn = SimpleNamespace(savefig=lambda file, **_: file.write(b"a figure"))
+    monkeypatch.setattr(lpe, "draw_figure", lambda _: drawn)
+    return tmp_path / "figure.png"
+
+
+# ---- a checkpoint
+
+
+@pytest.fixture
+def checkpoint(command, tmp_path):
+    """What --save writes, as torch.load returns it without running anything that it finds."""
+    options = ["--epochs", 30, "--seed", 4, "--shuffle"]
+    assert command("--save", tmp_path / "model.pt", *options)[0] == 0
+    return torch.load(tmp_path / "model.pt", weights_only=True)
+
+
+def test_a_checkpoint_holds_the_parameters_bit_for_bit(checkpoint):
+    expected = trained(30, seed=4, shuffle=True)[0].state_dict()
+    torch.testing.assert_close(checkpoint["model_state_dict"], expected, rtol=0, atol=0)
+
+
+def test_a_checkpoint_holds_the_loss_of_every_epoch(checkpoint):
+    assert checkpoint["losses"] == trained(30, seed=4, shuffle=True)[1]
+
+
+def test_a_checkpoint_holds_the_word_vectors(checkpoint):
     assert torch.equal(checkpoint["word_embeddings"], lpe.load_word_embeddings(FOUR_WORDS))
-    assert {"words": FOUR_WORDS, "seed": 4, "lr": 0.02}.items() <= checkpoint["options"].items()
-    assert path.stat().st_mode == old.stat().st_mode  # that of any new file
+
+
+def test_a_checkpoint_holds_the_options(checkpoint):
+    options = {"words": FOUR_WORDS, "epochs": 30, "lr": 0.02, "seed": 4, "shuffle": True}
+    assert checkpoint["options"].items() >= options.items()
+
+
+# ---- a file and its place
+
+
+def test_the_files_are_there_before_the_report(command, old, figure, monkeypatch):
+    seen = []
+    before("positional", lambda: seen.extend([saved_losses(old), figure.read_bytes()]), monkeypatch)
+    command("--epochs", 3, "--save", old, "--plot", figure)
+    assert seen == [trained(3)[1], b"a figure"]
+
+
+def test_an_old_file_is_replaced(command, old):
+    command("--save", old)
+    assert saved_losses(old) == trained(20)[1]
+
+
+def test_a_new_file_is_all_that_is_left_in_its_folder(command, tmp_path):
+    command("--save", tmp_path / "model.pt")
+    assert os.listdir(tmp_path) == ["model.pt"]
+
+
+def test_a_file_is_made_on_the_disk_on_which_it_will_lie(command, old):
+    with patch("tempfile.tempdir", "/no/such/folder"):  # from elsewhere it could not be moved
+        assert command("--save", old)[0] == 0
 
 
 @POSIX
-def test_a_link_stays_a_link_and_a_file_keeps_its_mode(command, tmp_path):
-    link, path = tmp_path / "link", tmp_path / "model.pt"
-    link.symlink_to(path)
-    assert command("--save", link, "--epochs", 1)[0] == 0
-    path.chmod(0o600)
-    assert command("--save", link)[0] == 0
-    assert link.is_symlink() and path.stat().st_mode == 0o100600
-    assert_keeps(path, 20)
+def test_an_old_file_keeps_its_mode(command, old):
+    old.chmod(0o604)
+    command("--save", old)
+    assert old.stat().st_mode & 0o777 == 0o604
 
 
-@pytest.mark.parametrize("fault", [errno.EBUSY, errno.EPERM, errno.EACCES, errno.EROFS])
-@pytest.mark.parametrize("where", [MOVE, "tempfile.mkdtemp"])
-def test_what_cannot_be_replaced_is_written_in_place(command, old, monkeypatch, where, fault):
-    monkeypatch.setattr(where, Mock(side_effect=OSError(fault, "a mounted file, a foreign folder")))
-    assert command("--save", old)[::2] == (0, "")
-    assert_keeps(old, 20)
+@POSIX
+def test_a_new_file_has_the_mode_that_new_files_have(command, tmp_path, request):
+    umask = os.umask(0o027)
+    request.addfinalizer(lambda: os.umask(umask))
+    command("--save", tmp_path / "model.pt")
+    assert (tmp_path / "model.pt").stat().st_mode & 0o777 == 0o640  # 666 without the bits of 027
+
+
+@POSIX
+@pytest.mark.parametrize("target", ["old.png", "new.pt"], ids=["to a file", "to nothing yet"])
+def test_a_link_stays_a_link(command, old, target):
+    link = old.parent / "link"
+    link.symlink_to(target)
+    command("--save", link)
+    assert link.is_symlink()
+    assert saved_losses(old.parent / target) == trained(20)[1]
+
+
+# ---- a name that cannot be written is refused before anything is trained
+
+NEVER_WRITTEN = ["--epochs", 0]  # refused next, so that a fault here harms nobody's device
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "folder", "no/model.pt", "old.png/model.pt", "model.pt/", "a" * 300],
+    ids=["none", "dot", "folder", "missing folder", "file as folder", "trailing slash", "long"],
+)
+def test_a_name_that_cannot_be_written_is_refused(refused, old, monkeypatch, name):
+    monkeypatch.chdir(old.parent)
+    os.mkdir("folder")
+    line = refused(2, "--save", name, *NEVER_WRITTEN)
+    assert line.startswith(f"argument --save: cannot write {name!r}: ")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="this system has no /dev/null")
+def test_a_device_is_refused(refused):
+    line = refused(2, "--save", "/dev/null", *NEVER_WRITTEN)
+    assert line.startswith("argument --save: cannot write '/dev/null': ")
+
+
+@POSIX
+def test_a_pipe_is_refused(refused, tmp_path, request):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)  # else opening it would wait
+    request.addfinalizer(lambda: os.close(reader))
+    line = refused(2, "--save", tmp_path / "pipe", *NEVER_WRITTEN)
+    assert line.startswith("argument --save: cannot write ")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+@pytest.mark.parametrize("protected", ["old.png", "."], ids=["file", "folder"])
+def test_what_is_not_ours_to_write_is_refused(refused, old, protected):
+    (old.parent / protected).chmod(0o500)
+    assert "Permission denied" in refused(2, "--save", old, *NEVER_WRITTEN)
+
+
+def test_a_figure_that_cannot_be_written_is_refused(refused, figure):
+    figure.mkdir()
+    line = refused(2, "--plot", figure, *NEVER_WRITTEN)
+    assert line.startswith("argument --plot: cannot write ")
+
+
+@pytest.mark.parametrize("other", ["old.png", "no/../old.png", "link"], ids=str)
+def test_one_file_for_both_is_refused(refused, old, figure, monkeypatch, other):
+    monkeypatch.chdir(old.parent)
+    os.symlink(old, "link")
+    line = refused(2, "--save", other, "--plot", "old.png")
+    assert line.startswith("argument --plot: ")
+    assert line.endswith(" is the file of --save")
+
+
+def test_a_command_line_that_is_refused_writes_nothing(refused, old, figure):
+    refused(2, "--save", old, "--plot", figure, "--epochs", 0)
+    assert old.read_bytes() == OLD
     assert os.listdir(old.parent) == [old.name]
 
 
-@pytest.mark.parametrize(("where", "fault", "status"), FAULTS)
-def test_what_stops_the_writing_keeps_the_old_file(command, old, monkeypatch, where, fault, status):
-    if where == FIGURE:
-        pytest.importorskip("matplotlib", reason="needs matplotlib")
-    monkeypatch.chdir(old.parent)  # nothing may be left there either
-    report, option = command()[1], "--plot" if where == FIGURE else "--save"
-    monkeypatch.setattr(where, Mock(side_effect=fault))
-    returned, stdout, stderr = command(option, old)
-    assert (returned, stdout, stderr.count("\n")) == (status, report, 1)
-    assert ("cannot write" if status == 1 else "interrupted") in stderr
-    assert (old.read_bytes(), os.listdir(old.parent)) == (OLD, [old.name])
+# ---- a file that cannot be written after all
+
+
+def half_written(error):
+    """Return a `torch.save` that fails half way."""
+
+    def save(_, file):
+        file.write(b"half")
+        raise error
+
+    return save
+
+
+def torch_fails():
+    return patch("torch.save", half_written(ValueError("no\nnumber")))
+
+
+def ctrl_c_is_pressed():
+    return patch("torch.save", half_written(KeyboardInterrupt()))
+
+
+@contextlib.contextmanager
+def disk_is_full():
+    """Let no file grow beyond 16,000 bytes: stdout needs 6,000 and a LARGE checkpoint 160,000."""
+    resource = pytest.importorskip("resource", reason="needs POSIX")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_000, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+FAILURES = {"torch fails": torch_fails, "Ctrl-C": ctrl_c_is_pressed, "full disk": disk_is_full}
+
+
+@pytest.fixture(params=FAILURES.values(), ids=FAILURES)
+def failed(request, command, old):
+    """What a run printed whose checkpoint failed half way, in the place of an old file."""
+    with request.param():
+        _, stdout, stderr = command(*LARGE, "--epochs", 2, "--save", old)
+    return SimpleNamespace(stdout=stdout, stderr=stderr)
+
+
+def test_a_file_that_fails_half_way_leaves_the_old_one_whole(failed, old):
+    assert old.read_bytes() == OLD
+
+
+def test_a_file_that_fails_half_way_leaves_nothing_else_in_the_folder(failed, old):
+    assert os.listdir(old.parent) == [old.name]
+
+
+def test_a_file_that_fails_half_way_costs_no_report(failed, command):
+    assert failed.stdout == command(*LARGE, "--epochs", 2)[1]
+
+
+def test_a_file_that_fails_half_way_is_named(failed, old):
+    assert failed.stderr.startswith(f"{ERROR}{old} was not written: ")
+
+
+def test_what_torch_says_of_a_failure_is_told_in_one_line(command, old):
+    with torch_fails():
+        status, _, stderr = command("--save", old)
+    assert (status, stderr) == (1, f"{ERROR}{old} was not written: no number\n")
+
+
+def test_a_full_disk_is_told_in_one_line(command, old):
+    with disk_is_full():
+        status, _, stderr = command(*LARGE, "--save", old)
+    assert (status, stderr.count("\n")) == (1, 1)
+    assert "File too large" in stderr
+
+
+def test_ctrl_c_while_a_file_is_written_is_told_of_the_file_and_of_the_run(command, old):
+    with ctrl_c_is_pressed():
+        status, _, stderr = command("--save", old)
+    assert (status, stderr) == (130, f"{ERROR}{old} was not written: interrupted\n{INTERRUPTED}")
+
+
+def test_a_folder_that_goes_away_while_training_is_told(command, tmp_path, monkeypatch):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    before(" 7/20", folder.rmdir, monkeypatch)
+    status, _, stderr = command("--save", folder / "model.pt")
+    assert (status, stderr.count("\n")) == (1, 1)
+    assert stderr.startswith(f"{ERROR}{folder / 'model.pt'} was not written: ")
+
+
+# ---- one file costs not the other
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+def test_a_checkpoint_that_fails_costs_no_figure(command, old, figure, failure):
+    with failure():
+        command(*LARGE, "--save", old, "--plot", figure)
+    assert figure.read_bytes() == b"a figure"
+
+
+def test_a_figure_too_large_for_the_disk_costs_no_checkpoint(command, old, figure, monkeypatch):
+    large = SimpleNamespace(savefig=lambda file, **_: file.write(bytes(20_000)))
+    monkeypatch.setattr(lpe, "draw_figure", lambda _: large)
+    with disk_is_full():
+        status = command("--save", old, "--plot", figure)[0]
+    assert (status, figure.exists()) == (1, False)
+    assert saved_losses(old) == trained(20)[1]
+
+
+def test_what_matplotlib_says_of_a_failure_is_told_in_one_line(command, figure, monkeypatch):
+    monkeypatch.setattr(lpe, "draw_figure", Mock(side_effect=ValueError("no\nfont")))
+    status, _, stderr = command("--plot", figure)
+    assert (status, stderr) == (1, f"{ERROR}{figure} was not written: no font\n")
+
+
+def test_ctrl_c_while_the_figure_is_drawn_names_it_and_costs_no_report(
+    command, figure, monkeypatch
+):
+    report = command()[1]
+    monkeypatch.setattr(lpe, "draw_figure", ctrl_c)
+    status, stdout, stderr = command("--plot", figure)
+    assert (status, stdout) == (130, report)
+    assert stderr == f"{ERROR}{figure} was not written: interrupted\n{INTERRUPTED}"
+
+
+def test_a_run_whose_loss_overflows_replaces_no_file(command, old, figure):
+    assert command("--lr", 1e30, "--save", old, "--plot", figure)[0] == 1
+    assert old.read_bytes() == OLD
+    assert not figure.exists()
+
+
+# ---- Ctrl-C
+
+MOMENTS = pytest.mark.parametrize(
+    ("text", "epochs"),
+    [
+        pytest.param("words  ", 0, id="before training"),
+        pytest.param(" 7/20", 7, id="while training"),
+        pytest.param(" 20/20", 20, id="after the last epoch"),
+        pytest.param("positional", 20, id="in the report"),
+        pytest.param("none  ", 20, id="in the comparison"),
+    ],
+)
+
+
+@MOMENTS
+def test_ctrl_c_keeps_what_was_learned(command, old, monkeypatch, text, epochs):
+    before(text, ctrl_c, monkeypatch)
+    command("--save", old, "--compare")
+    assert saved_losses(old) == trained(epochs)[1]
+
+
+@MOMENTS
+def test_ctrl_c_ends_in_130_and_one_line(command, monkeypatch, text, epochs):
+    before(text, ctrl_c, monkeypatch)
+    status, _, stderr = command("--compare")
+    assert (status, stderr) == (130, INTERRUPTED)
+
+
+def test_ctrl_c_keeps_the_parameters_of_its_epoch(command, old, monkeypatch):
+    before(" 7/20", ctrl_c, monkeypatch)
+    command("--save", old)
+    kept = torch.load(old, weights_only=True)["model_state_dict"]
+    torch.testing.assert_close(kept, trained(7)[0].state_dict(), rtol=0, atol=0)
+
+
+def test_ctrl_c_while_training_gives_the_report_of_a_shorter_run(command, monkeypatch):
+    report = command("--epochs", 7)[1].partition("\npositional")[2]
+    before(" 7/20", ctrl_c, monkeypatch)
+    assert command("--epochs", 20)[1].partition("\npositional")[2] == report
+
+
+def test_after_ctrl_c_nothing_is_compared(command, monkeypatch):
+    before(" 7/20", ctrl_c, monkeypatch)
+    assert "median" not in command("--compare")[1]
+
+
+def test_ctrl_c_in_the_comparison_costs_no_report(command, monkeypatch):
+    before("none  ", ctrl_c, monkeypatch)
+    assert "\nalways saying the mean " in command("--compare")[1]
+
+
+def test_ctrl_c_while_the_report_is_computed_costs_no_checkpoint(command, old, monkeypatch):
+    monkeypatch.setattr(lpe, "loss_floor", ctrl_c)
+    command("--save", old)
+    assert saved_losses(old) == trained(20)[1]
 
 
 @POSIX
-def test_save_and_plot_do_not_name_one_file(refused, old, tmp_path):
-    pytest.importorskip("matplotlib", reason="needs matplotlib")
-    (tmp_path / "link").symlink_to(old)
-    for name in (old, tmp_path / "link", f"{tmp_path}/../{tmp_path.name}/old.png"):
-        assert "--save" in refused(2, "--save", name, "--plot", old)
-
-
-@pytest.mark.parametrize("option", ["--save", "--plot"])
-def test_what_cannot_be_written_is_refused_before_training(refused, old, monkeypatch, option):
-    (old.parent / "folder.png").mkdir()
-    names = ["no/a.png", "old.png/a.png", "folder.png", "folder.png/", "a.png/", "a" * 300]
-    for place in ["", "/dev/null", *(f"{old.parent}/{name}" for name in names)]:
-        assert option in refused(2, option, place, "--epochs", 0)  # nothing is ever written there
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert "pip install matplotlib" in refused(2, "--plot", old)
-    assert (old.read_bytes(), len(os.listdir(old.parent))) == (OLD, 2)
-
-
-def test_a_letter_that_the_font_lacks_is_a_warning(command, old):
-    pytest.importorskip("matplotlib", reason="needs matplotlib")
-    with pytest.warns(UserWarning, match="missing from font"):
-        assert command("--words", "\u673a", "--vectors", "random", "--plot", old)[0] == 0
-
-
-@pytest.mark.parametrize(("line", "epochs"), MOMENTS)
-def test_ctrl_c_keeps_and_reports_what_was_learned(command, old, monkeypatch, line, epochs):
-    after_line(monkeypatch, line, Mock(side_effect=KeyboardInterrupt))
-    status, stdout, stderr = command("--save", old, "--compare")
-    assert (status, stderr) == INTERRUPTED
-    assert_keeps(old, epochs)
-    assert ("\nloss after training" in stdout) == (line != "positional")  # that is in the report
-    assert ("\nnone  " in stdout) == (line == "none  ")  # and that in the comparison
-
-
-@POSIX
-@pytest.mark.parametrize(("line", "epochs"), MOMENTS)
-def test_a_reader_who_goes_away_costs_nothing(command, old, monkeypatch, line, epochs):
-    reader, writer = os.pipe()
-    after_line(monkeypatch, line, lambda: os.close(reader))
-    with open(writer, "w") as stdout, monkeypatch.context() as patch:  # in the end it is flushed
-        patch.setattr(sys, "stdout", stdout)
-        assert command("--save", old, "--compare")[2] == ""
-    assert_keeps(old, 8 if epochs == 7 else epochs)  # it is noticed one line later
-
-
-@POSIX
-def test_a_true_ctrl_c(script, old):
-    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
-    process = script("--epochs", 10**8, "--save", old, "--compare", **heard)
-    assert any(line.startswith("epoch") for line in process.stdout)  # it has begun to train
-    process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_a_signal_from_outside_is_a_ctrl_c(script, old, request, number):
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # if a shell had it ignored
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, heard))
+    process = script("--epochs", 10**8, "--save", old)
+    next(line for line in process.stdout if line.startswith("epoch"))  # it has begun to train
+    process.send_signal(number)
     stdout, stderr = process.communicate()
-    assert (process.returncode, stderr) == INTERRUPTED
-    assert "\nloss after training" in stdout and "\nnone  " not in stdout
-    assert torch.load(old, weights_only=True)["losses"] != []
+    assert (process.returncode, stderr) == (130, INTERRUPTED)
+    assert "\nalways saying the mean " in stdout
+    assert saved_losses(old) != []
+
+
+# ---- a reader of stdout who goes away, as head does
+
+
+@contextlib.contextmanager
+def piped_stdout():
+    """Let stdout be a pipe; give a function that closes its other end."""
+    reader, writer = os.pipe()
+    with open(writer, "w") as stdout, contextlib.redirect_stdout(stdout):
+        yield lambda: os.close(reader)
+
+
+@POSIX
+@MOMENTS
+def test_a_reader_who_goes_away_costs_no_file(command, old, monkeypatch, text, epochs):
+    with piped_stdout() as goes_away:
+        before(text, goes_away, monkeypatch)
+        command("--save", old, "--compare")
+    assert saved_losses(old) == trained(epochs)[1]
+
+
+@POSIX
+@MOMENTS
+def test_a_reader_who_goes_away_is_not_complained_of(command, monkeypatch, text, epochs):
+    with piped_stdout() as goes_away:
+        before(text, goes_away, monkeypatch)
+        assert command("--compare")[2] == ""
+
+
+@POSIX
+def test_a_reader_who_goes_away_costs_no_figure(command, figure):
+    with piped_stdout() as goes_away:
+        goes_away()
+        command("--plot", figure)
+    assert figure.read_bytes() == b"a figure"
+
+
+@POSIX
+def test_a_file_that_fails_is_told_though_nobody_reads_stdout(command, old):
+    with torch_fails(), piped_stdout() as goes_away:
+        goes_away()
+        stderr = command("--save", old)[2]
+    assert stderr == f"{ERROR}{old} was not written: no number\n"
+
+
+# ---- what is kept for the figure
+
+
+@pytest.fixture
+def history(command, figure, monkeypatch):
+    """Return a function that runs a command line and returns what the figure is given to draw."""
+
+    def run(*options):
+        draw_figure = Mock()
+        monkeypatch.setattr(lpe, "draw_figure", draw_figure)
+        command("--plot", figure, *options)
+        return draw_figure.call_args.args[0].history
+
+    return run
+
+
+def test_of_a_short_run_every_epoch_is_drawn(history):
+    assert [snapshot.epoch for snapshot in history("--epochs", 5)] == [0, 1, 2, 3, 4, 5]
+
+
+def test_what_is_drawn_of_an_epoch_is_from_before_its_step(history):
+    losses = [snapshot.evidence.loss for snapshot in history("--epochs", 3)]
+    assert losses[:3] == pytest.approx(trained(3)[1])
+
+
+def test_of_a_long_run_at_most_some_200_epochs_are_drawn(history, monkeypatch):
+    monkeypatch.setattr(lpe, "train_epoch", lambda *_, **__: 0.5)  # soon done
+    epochs = [snapshot.epoch for snapshot in history("--epochs", 5_000)]
+    assert 100 < len(epochs) < 210
+
+
+def test_of_an_interrupted_run_the_whole_story_is_drawn(history, monkeypatch):
+    monkeypatch.setattr(lpe, "train_epoch", lambda *_, **__: 0.5)
+    before("1700/1000000", ctrl_c, monkeypatch)
+    epochs = [snapshot.epoch for snapshot in history("--epochs", 1_000_000)]
+    assert epochs[:10] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], "an early epoch is missing"
+    assert epochs[-1] == 1700, "the last is not that of the interruption"
+    steps = [later / earlier for earlier, later in pairwise(epochs[10:])]
+    assert max(steps) < 1.15, "there is a gap in the logarithm"
+
+
+def test_the_longest_run_has_its_first_epochs_drawn(history, monkeypatch):
+    before(" 3/", ctrl_c, monkeypatch)
+    assert [snapshot.epoch for snapshot in history("--epochs", 2**63 - 1)] == [0, 1, 2, 3]
