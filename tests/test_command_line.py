@@ -124,6 +124,11 @@ def test_a_long_dash_of_a_text_editor_is_answered_with_two_hyphens(refused, dash
     assert line.endswith(" --epochs")
 
 
+def test_a_minus_sign_of_a_text_before_a_number_is_no_option(refused):
+    line = refused(2, "--targets", "\u22121", 0, 1, 2)
+    assert line == "argument --targets: invalid float value: '\u22121'"
+
+
 def test_a_long_dash_alone_is_a_word(command):
     assert command("--words", "machine", "\u2013", "--vectors", "random")[0] == 0
 

@@ -1,80 +1,164 @@
-"""The README: its commands give what it prints, its Python runs and prints what it promises."""
+"""The README: its commands give what it prints, its Python runs, its options are the script's."""
 
 import re
 import runpy
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SCRIPT
+
+import learnable_positional_embeddings as lpe
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMAND = "python learnable_positional_embeddings.py"
-CONSOLES = re.findall(r"```console\n\$ (.*?)\n(.*?)```", README, re.DOTALL)
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-NUMBER = re.compile(r"[-+−]?\d+\.\d+(?:e[-+]\d+)?")
+CONSOLES = re.findall(r"^```console\n\$ python \S+ ?(.*)\n([^`]*)", README, re.MULTILINE)
+BLOCKS = re.findall(r"^```python\n(.*?)```", README, re.MULTILINE | re.DOTALL)
+RUNS = re.findall(r"^\| (none|`--.*?`) \| ([\d.]\S* \| \S+ \| [\d.]\S*) \|$", README, re.MULTILINE)
+OPTIONS = re.findall(r"^\| `(--[a-z-]+) ?([A-Z]*)( \.\.\.)?` \| (.*?) \|", README, re.MULTILINE)
+NUMBER = r"[-−]?\d+\.\d+(?:e[-+]\d+)?"
 
 
-def numbers(text):
-    return [float(number.replace("−", "-")) for number in NUMBER.findall(text)]
+def numbers_of(text):
+    """Return the numbers with a decimal point in a text, as they are written."""
+    return re.findall(NUMBER, text)
 
 
-def assert_same(printed, shown):
-    """The same but for 1e-4 of a number, its last digit, and what is below 1e-9: processors differ."""
-    assert NUMBER.sub("#", printed).split() == NUMBER.sub("#", shown).split()
-    for ours, theirs in zip(NUMBER.findall(printed), NUMBER.findall(shown), strict=True):
-        mantissa, _, exponent = theirs.partition("e")
-        unit = 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
-        assert float(ours) == pytest.approx(float(theirs), rel=1e-4, abs=max(1.01 * unit, 1e-9))
+def masked(text):
+    """Return a text with # for its numbers and one blank for many: its digits count in there."""
+    digits = re.sub(r"\d", "#", " ".join(text.split()))
+    return re.sub("-(?=#)", "", digits)  # a number next to zero may have either sign
 
 
-@pytest.mark.parametrize(("typed", "shown"), CONSOLES, ids=["default", "compare"])
-def test_consoles_show_what_the_command_prints(command, typed, shown):
-    status, stdout, stderr = command(*typed.removeprefix(COMMAND).split())
-    assert (status, stderr) == (0, "")
-    lines = stdout.splitlines()
-    for piece in shown.split("...\n"):  # what stands between dots follows on without a gap
-        piece = piece.splitlines()
-        masked = [NUMBER.sub("#", line) for line in piece]
-        while [NUMBER.sub("#", line) for line in lines[: len(piece)]] != masked:
-            assert lines, piece
-            lines.pop(0)
-        assert_same("\n".join(lines[: len(piece)]), "\n".join(piece))
+def last_digit(number):
+    """Return what one in the last digit of a written number is worth: 0.01 of 1.25."""
+    mantissa, _, exponent = number.partition("e")
+    return 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
 
 
-def table_of_runs():
-    table = re.search(r"^\| options .*\n\|[-|]+\n(?:\|.*\n)+", README, re.MULTILINE)[0]
-    header, _, *rows = [re.split(r" ?`?\|`? ?", line)[1:-1] for line in table.splitlines()]
-    for options, *cells in rows:
-        yield options.strip("` ").removeprefix("none").split(), dict(zip(header[1:], cells))
+def assert_as_shown(printed, shown):
+    """The same words, the same digits, and numbers that differ by at most one in the last digit."""
+    assert masked(printed) == masked(shown)
+    for ours, theirs in zip(numbers_of(printed), numbers_of(shown), strict=True):
+        assert float(ours) == pytest.approx(float(theirs), rel=0, abs=1.01 * last_digit(theirs))
 
 
-@pytest.mark.parametrize(("options", "cells"), list(table_of_runs()))
-def test_the_table_of_three_runs(command, options, cells):
-    printed = dict(re.findall(r"^([a-z][a-z:_ ]+?)  +(\S.*)$", command(*options)[1], re.MULTILINE))
-    for name, cell in cells.items():
-        if cell == "–":
-            assert name not in printed
-        else:
-            assert_same(re.sub(",? (of|averaged) .*", "", printed[name]), cell)
+def split_after(piece, lines):
+    """Return the printed lines that look like a piece of console, and those after them."""
+    wanted = masked(piece)
+    length = piece.count("\n")
+    for start in range(len(lines)):
+        end = start + length
+        found = "\n".join(lines[start:end])
+        if masked(found) == wanted:
+            return found, lines[end:]
+    raise AssertionError(f"the command does not print\n{piece}")
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.split("\n")[3][:30])
-def test_python_blocks_keep_their_promise(command, tmp_path, monkeypatch, capfd, block):
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        pytest.param(*CONSOLES[0], id="first run"),
+        pytest.param(*CONSOLES[1], id="machine learning twice"),
+        pytest.param(*CONSOLES[2], id="comparison", marks=pytest.mark.slow),
+    ],
+)
+def test_a_console_shows_what_its_command_prints(command, tmp_path, monkeypatch, options, shown):
+    if "--plot" in options:
+        pytest.importorskip("matplotlib", reason="needs matplotlib")
     monkeypatch.chdir(tmp_path)
-    if "model.pt" in block:
-        assert command("--save", "model.pt")[0] == 0
-    (tmp_path / "block.py").write_text(block)
-    runpy.run_path("block.py")
-    printed = capfd.readouterr().out
-    for promise in re.findall(r"print\(.*\)  # ([^:\n]*)$", block, re.MULTILINE):
-        assert re.findall("True|False", promise) == re.findall("True|False", printed)
-        found = numbers(printed)[: len(numbers(promise))]
-        assert found == pytest.approx(numbers(promise), abs=0.006 if "by_position" in block else 0)
+    lines = command(*options.split())[1].splitlines()
+    for piece in shown.split("...\n"):  # what stands between dots follows on without a gap
+        printed, lines = split_after(piece, lines)
+        assert_as_shown(printed, piece)
 
 
-def test_its_size_and_the_two_commands_that_ci_reads():
-    assert len(README.encode()) <= 18_000
-    assert len(CONSOLES) == 2
-    commands = re.findall(r"^python3 -m venv .*", README, re.MULTILINE)
-    assert len(commands) == 2
-    assert commands[0].endswith("learnable_positional_embeddings.py")
-    assert commands[1].endswith("pytest")
+@pytest.mark.parametrize(
+    ("options", "shown"), RUNS, ids=["first run", "machine learning twice", "shuffled"]
+)
+def test_the_table_of_runs_shows_their_losses(command, options, shown):
+    options = options.strip("`").removeprefix("none").split()
+    report = command(*options)[1]
+    losses = report.rpartition("\nlosses")[2].splitlines()[1:4]
+    printed = [line.split()[-1] for line in losses]
+    assert_as_shown(" | ".join(printed), shown)
+
+
+@pytest.fixture
+def run_block(tmp_path, monkeypatch, capfd):
+    """Run the README's one block of Python that holds a text; return what it prints."""
+
+    def run(text):
+        (block,) = [block for block in BLOCKS if text in block]
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "block.py").write_text(block, encoding="utf-8")
+        capfd.readouterr()
+        runpy.run_path("block.py")
+        return capfd.readouterr().out
+
+    return run
+
+
+def test_training_by_hand_ends_at_the_loss_that_the_readme_says(run_block):
+    assert float(run_block("gradients =")) == pytest.approx(8.79e-06, abs=0.01e-06)
+    assert "  # the loss, 8.79e-06\n" in README
+
+
+@pytest.mark.slow
+def test_a_transformer_is_bound_by_the_floor_without_mask_and_table(run_block):
+    losses = [float(line) for line in run_block("src_mask=mask").split()]
+    assert losses == pytest.approx([0.1111, 0.0, 0.0556, 0.0], abs=0.0001)
+    assert "  # in turn 0.1111, 0.0000, 0.0556, 0.0000\n" in README
+
+
+def test_a_transformer_uses_positions_only_if_it_is_given_some(run_block):
+    assert run_block("def uses_positions") == "False True\n"
+
+
+def test_a_table_is_interpolated_to_another_length(run_block):
+    answers = [float(number) for number in numbers_of(run_block("interpolate("))]
+    assert answers == pytest.approx([0.003, 0.201, 0.400, 0.600, 0.799, 0.998], abs=0.001)
+    assert "\n# 0.003, 0.201, 0.400, 0.600, 0.799, 0.998\n" in README
+
+
+def test_the_notebook_without_glove_has_the_losses_that_it_published(run_block):
+    losses = [float(number) for number in numbers_of(run_block("fixed_head=True"))]
+    assert (losses[0], losses[-1]) == pytest.approx((1.5351, 0.0032), abs=5.1e-5)
+
+
+def test_a_checkpoint_is_read_back(run_block, command, tmp_path):
+    command("--fixed-head", "--save", tmp_path / "model.pt")
+    run_block("torch.load(")
+
+
+def test_every_block_of_python_is_tested():
+    assert len(BLOCKS) == 6, "a new block of Python in the README needs a test above"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "gradients = torch.autograd.grad(loss, parameters)",
+        "with torch.no_grad():",
+        "for parameter, gradient in zip(parameters, gradients, strict=True):",
+    ],
+)
+def test_a_line_that_the_readme_quotes_stands_in_the_script(line):
+    assert line in README
+    assert f"{line}\n" in SCRIPT.read_text(encoding="utf-8")
+
+
+def test_the_table_of_options_names_the_options_of_the_parser():
+    usage = " ".join(lpe.make_parser().format_usage().split())
+    options = re.findall(r"\[(--[a-z-]+) ?([A-Z]*)", usage)
+    assert [(option, metavar) for option, metavar, _, _ in OPTIONS] == options
+
+
+@pytest.mark.parametrize("option", ["epochs", "lr", "seed"], ids=["epochs", "lr", "seed"])
+def test_the_table_of_options_shows_the_default_of_the_parser(option):
+    shown = {name: cell for name, _, _, cell in OPTIONS}
+    defaults = vars(lpe.parse_args([]))
+    assert float(shown[f"--{option}"]) == defaults[option]
+
+
+def test_the_two_commands_that_ci_runs_end_in_the_script_and_in_the_tests():
+    first, second = re.findall(r"^python3 -m venv .*", README, re.MULTILINE)
+    assert first.endswith(" .venv/bin/python learnable_positional_embeddings.py")
+    assert second.endswith(" .venv/bin/pytest")
