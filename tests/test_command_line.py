@@ -103,7 +103,7 @@ def test_a_flag_with_a_value_is_refused(refused, flag):
 @pytest.mark.parametrize(
     "option", ["--words", "--targets", "--epochs", "--lr", "--seed", "--save"], ids=str
 )
-def test_two_hyphens_are_no_value(refused, option):
+def test_an_option_with_equals_and_two_hyphens_is_refused(refused, option):
     assert refused(2, f"{option}=--").startswith(f"{option}=--: ")
 
 
@@ -202,6 +202,13 @@ def test_the_backend_of_a_notebook_does_not_hinder_a_figure(script, monkeypatch,
 # ---- the help
 
 
+def help_on(option, text):
+    """Return what the help says of one option."""
+    sections = re.split(r"\n  (?=--)", text)
+    [section] = [each for each in sections if each.split()[0] == option]
+    return section
+
+
 @pytest.mark.parametrize(
     ("option", "said"),
     [
@@ -220,8 +227,8 @@ def test_the_backend_of_a_notebook_does_not_hinder_a_figure(script, monkeypatch,
     ids=str,
 )
 def test_the_help_says_of_an_option_what_it_takes(command, option, said):
-    sections = re.split(r"\n  (?=--)", command("--help")[1])
-    assert [said in section for section in sections if section.split()[0] == option] == [True]
+    _, stdout, _ = command("--help")
+    assert said in help_on(option, stdout)
 
 
 def test_the_help_shows_three_examples(command):
@@ -286,7 +293,7 @@ def test_main_alone_takes_the_arguments_of_the_program(capsys, monkeypatch):
     assert "epoch 3/3 " in capsys.readouterr().out
 
 
-def test_another_default_dtype_changes_no_status(command, request):
+def test_a_notebook_with_another_default_dtype_can_run_it(command, request):
     request.addfinalizer(lambda: torch.set_default_dtype(torch.float32))
     torch.set_default_dtype(torch.float64)
     status, _, stderr = command("--shuffle", "--epochs", 1)
@@ -323,7 +330,8 @@ def test_the_script_imported_prints_nothing(capfd):
 
 def test_main_changes_nothing_but_the_random_numbers(command, world):
     before = world()
-    command("--shuffle", "--epochs", 1)
+    status, _, _ = command("--shuffle", "--epochs", 1)
+    assert status == 0
     assert world() == before
 
 

@@ -92,14 +92,19 @@ def test_a_table_of_zeros_has_no_part():
     assert not by_position.any()
 
 
-def test_all_that_the_head_reads_of_a_row_is_its_part():
-    model, words = random_model(4, 6)
-    before = model(words).detach()
+def test_rows_that_the_head_reads_alike_have_the_same_part():
+    model = PositionalModel(2, 2)
+    weight = [3.0, 4.0]
+    table = [
+        [4.0, 0.0],
+        [0.0, 3.0],
+    ]
+    model.head.weight.data = torch.tensor([weight])
+    model.positional_embeddings.data = torch.tensor(table)
+    words = torch.zeros(2, 2)
     _, by_position = prediction_parts(model, words)
-    weight = model.head.weight.detach()
-    rows = by_position.float()[:, None] * weight / weight.square().sum()
-    model.positional_embeddings.data = rows
-    torch.testing.assert_close(model(words).detach(), before)
+    # 3 * 4 + 4 * 0 and 3 * 0 + 4 * 3
+    assert by_position.tolist() == [12, 12]
 
 
 def test_the_parts_are_not_rounded_to_float32():
@@ -376,7 +381,7 @@ def trained(
     return measure(model, baseline, words, vectors, y_true, shuffle)
 
 
-def test_where_words_tell_all_the_baseline_is_as_good():
+def test_where_words_tell_all_the_baseline_is_almost_as_good():
     evidence = trained(FOUR_WORDS)
     assert evidence.loss == approx(2.162e-4, rel=1e-3)
     assert evidence.without_table == approx(2.47e-4, rel=3e-3)
@@ -481,17 +486,18 @@ def final_loss(model):
 
 
 @pytest.mark.parametrize(
-    ("use_table", "causal", "expected"),
+    ("use_table", "causal", "share_of_floor"),
     [
-        pytest.param(False, False, 1 / 9, id="no table and no mask: the floor"),
+        pytest.param(False, False, 1, id="no table and no mask: the floor"),
         # A causal layer tells the first machine from the second, for the first sees itself alone.
-        # Both learning see as much of either word: (0 + 1/9 + 0 + 1/9) / 4.
-        pytest.param(False, True, 1 / 18, id="no table and a causal mask: half the floor"),
+        # Both learning see as much of either word, and keep their error: half of all.
+        pytest.param(False, True, 1 / 2, id="no table and a causal mask: half the floor"),
         pytest.param(True, False, 0, id="a table and no mask: nothing"),
     ],
 )
-def test_the_floor_binds_self_attention_without_table_and_mask(use_table, causal, expected):
+def test_the_floor_binds_self_attention_without_table_and_mask(use_table, causal, share_of_floor):
     model = Transformer(use_table, causal)
+    expected = share_of_floor * loss_floor(TWICE, EVENLY)
     assert final_loss(model) == approx(expected, rel=1e-3, abs=1e-5)
 
 
@@ -582,7 +588,7 @@ def test_vectors_of_another_shape_than_the_table_are_refused(shape, use, shuffle
     [(2, 4, 1), (4,)],
     ids=["a batch", "no dimension"],
 )
-def test_the_parts_are_those_of_one_sequence(shape):
+def test_the_parts_of_a_batch_or_a_single_row_are_refused(shape):
     with pytest.raises(ValueError, match=r"\[4, 1\]"):
         prediction_parts(MODEL, torch.zeros(shape))
 

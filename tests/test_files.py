@@ -363,15 +363,22 @@ def test_ctrl_c_keeps_the_parameters_of_its_epoch(command, old, monkeypatch):
     torch.testing.assert_close(kept, trained(7)[0].state_dict(), rtol=0, atol=0)
 
 
+def report_of(stdout):
+    """Return what is printed after the epochs; there must be something."""
+    return stdout[stdout.index("\npositional embeddings") :]
+
+
 def test_ctrl_c_while_training_gives_the_report_of_a_shorter_run(command, monkeypatch):
-    report = command("--epochs", 7)[1].partition("\npositional")[2]
+    _, seven_epochs, _ = command("--epochs", 7)
     before(" 7/20", ctrl_c, monkeypatch)
-    assert command("--epochs", 20)[1].partition("\npositional")[2] == report
+    _, interrupted, _ = command("--epochs", 20)
+    assert report_of(interrupted) == report_of(seven_epochs)
 
 
 def test_after_ctrl_c_nothing_is_compared(command, monkeypatch):
     before(" 7/20", ctrl_c, monkeypatch)
-    assert "median" not in command("--compare")[1]
+    _, stdout, _ = command("--compare")
+    assert "\nnone  " not in stdout  # the first row
 
 
 def test_ctrl_c_in_the_comparison_costs_no_report(command, monkeypatch):
@@ -474,14 +481,27 @@ def test_of_a_long_run_at_most_some_200_epochs_are_drawn(history, monkeypatch):
     assert 100 < len(epochs) < 210
 
 
-def test_of_an_interrupted_run_the_whole_story_is_drawn(history, monkeypatch):
-    monkeypatch.setattr(lpe, "train_epoch", lambda *_, **__: 0.5)
+@pytest.fixture
+def drawn(history, monkeypatch):
+    """The epochs that are drawn of a run of a million, interrupted after 1,700."""
+    monkeypatch.setattr(lpe, "train_epoch", lambda *_, **__: 0.5)  # soon done
     before("1700/1000000", ctrl_c, monkeypatch)
-    epochs = [snapshot.epoch for snapshot in history("--epochs", 1_000_000)]
-    assert epochs[:10] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], "an early epoch is missing"
-    assert epochs[-1] == 1700, "the last is not that of the interruption"
-    steps = [later / earlier for earlier, later in pairwise(epochs[10:])]
-    assert max(steps) < 1.15, "there is a gap in the logarithm"
+    snapshots = history("--epochs", 1_000_000)
+    return [snapshot.epoch for snapshot in snapshots]
+
+
+def test_of_an_interrupted_run_the_first_epochs_are_drawn(drawn):
+    assert drawn[:10] == list(range(10))
+
+
+def test_of_an_interrupted_run_the_last_epoch_is_drawn(drawn):
+    assert drawn[-1] == 1700
+
+
+def test_of_an_interrupted_run_the_epochs_drawn_leave_no_gap(drawn):
+    pairs = pairwise(drawn[10:])
+    widest = max(later / earlier for earlier, later in pairs)
+    assert widest < 1.15, "a point is more than 15 % later than the one before"
 
 
 def test_the_longest_run_has_its_first_epochs_drawn(history, monkeypatch):

@@ -40,16 +40,12 @@ def assert_as_shown(printed, shown):
         assert float(ours) == pytest.approx(float(theirs), rel=0, abs=1.01 * last_digit(theirs))
 
 
-def split_after(piece, lines):
-    """Return the printed lines that look like a piece of console, and those after them."""
-    wanted = masked(piece)
-    length = piece.count("\n")
-    for start in range(len(lines)):
-        end = start + length
-        found = "\n".join(lines[start:end])
-        if masked(found) == wanted:
-            return found, lines[end:]
-    raise AssertionError(f"the command does not print\n{piece}")
+def places_of(piece, lines):
+    """Return the indices at which the lines go on as this piece of console does."""
+    wanted = [masked(line) for line in piece.splitlines()]
+    printed = [masked(line) for line in lines]
+    starts = range(len(lines))
+    return [i for i in starts if printed[i : i + len(wanted)] == wanted]
 
 
 @pytest.mark.parametrize(
@@ -64,14 +60,25 @@ def test_a_console_shows_what_its_command_prints(command, tmp_path, monkeypatch,
     if "--plot" in options:
         pytest.importorskip("matplotlib", reason="needs matplotlib")
     monkeypatch.chdir(tmp_path)
-    lines = command(*options.split())[1].splitlines()
-    for piece in shown.split("...\n"):  # what stands between dots follows on without a gap
-        printed, lines = split_after(piece, lines)
-        assert_as_shown(printed, piece)
+    stdout = command(*options.split())[1]
+    rest = stdout.splitlines()
+    for piece in shown.split("...\n"):  # dots stand for lines that are left out
+        places = places_of(piece, rest)
+        assert places, f"the command does not print\n{piece}"
+        start = places[0]
+        end = start + piece.count("\n")
+        assert_as_shown("\n".join(rest[start:end]), piece)
+        rest = rest[end:]
 
 
 @pytest.mark.parametrize(
-    ("options", "shown"), RUNS, ids=["first run", "machine learning twice", "shuffled"]
+    ("options", "shown"),
+    RUNS,
+    ids=[
+        "first run",
+        "machine learning twice",
+        "shuffled",
+    ],
 )
 def test_the_table_of_runs_shows_their_losses(command, options, shown):
     options = options.strip("`").removeprefix("none").split()
@@ -90,7 +97,7 @@ def run_block(tmp_path, monkeypatch, capfd):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "block.py").write_text(block, encoding="utf-8")
         capfd.readouterr()
-        runpy.run_path("block.py")
+        run.variables = runpy.run_path("block.py")
         return capfd.readouterr().out
 
     return run
@@ -126,6 +133,11 @@ def test_the_notebook_without_glove_has_the_losses_that_it_published(run_block):
 def test_a_checkpoint_is_read_back(run_block, command, tmp_path):
     command("--fixed-head", "--save", tmp_path / "model.pt")
     run_block("torch.load(")
+    assert run_block.variables["model"].positional_embeddings.any(), "the table is empty"
+
+
+def test_every_console_is_tested():
+    assert len(CONSOLES) == 3, "a new console in the README needs a case above"
 
 
 def test_every_block_of_python_is_tested():
@@ -139,6 +151,7 @@ def test_every_block_of_python_is_tested():
         "with torch.no_grad():",
         "for parameter, gradient in zip(parameters, gradients, strict=True):",
     ],
+    ids=["gradients", "no_grad", "loop"],
 )
 def test_a_line_that_the_readme_quotes_stands_in_the_script(line):
     assert line in README
