@@ -460,13 +460,13 @@ def draw_figure(run: Run) -> Any:
     labels = [f"{i}" if run.args.shuffle else f"{i} {words[i][:16]}" for i in range(n)]
     title = textwrap.shorten(" ".join(words), 40, placeholder=" …")
     if run.args.shuffle:
-        title += ", shuffled every epoch"
+        title += "\nshuffled every epoch"
     if len(words) > n:
-        title += f", first {n} of {len(words)}"
+        title += f"\nfirst {n} of {len(words)}"
     colours = matplotlib.colormaps["viridis"](torch.linspace(0, 0.8, n).numpy())  # one a position
     heights = 3, 1.7, 0.5 + 0.24 * n  # inches
     figure = matplotlib.figure.Figure((7, 2.2 + sum(heights)), dpi=130, layout="constrained")
-    figure.suptitle(title, parse_math=False, wrap=True)
+    figure.suptitle(title, parse_math=False)
     top, middle, bottom = figure.subplots(3, height_ratios=heights)
     middle.sharex(top)
     draw_answers(top, run, labels, colours)
