@@ -12,7 +12,9 @@ The errors of both are 2, 1 and 0.5, so their losses are 4, 1 and 0.25. Without 
 trained, and the loss stays 4.
 """
 
+import io
 import sys
+from contextlib import redirect_stdout
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,7 +49,8 @@ def draw(options):
         vectors = Path(folder, "vectors.txt")
         vectors.write_text("a 1 2\nb 3 4\n")
         defaults = ["--epochs", 2, "--lr", 0.25, "--vectors", vectors]
-        lpe.main([*defaults, *options.split(), "--plot", Path(folder, "figure.png")])
+        with redirect_stdout(io.StringIO()):  # 2,000 lines would hide what failed
+            lpe.main([*defaults, *options.split(), "--plot", Path(folder, "figure.png")])
     savefig.assert_called_once()
     return savefig.call_args.args[0]
 

@@ -104,6 +104,13 @@ def test_an_old_file_is_replaced(command, old):
     assert saved_losses(old) == trained(20)[1]
 
 
+def test_an_old_file_is_not_written_over(command, old, tmp_path):
+    other_name = tmp_path / "other name of the old file"
+    other_name.hardlink_to(old)
+    command("--save", old)
+    assert other_name.read_bytes() == OLD, "written in place, where an end half way would damage it"
+
+
 def test_a_new_file_is_all_that_is_left_in_its_folder(command, tmp_path):
     command("--save", tmp_path / "model.pt")
     assert os.listdir(tmp_path) == ["model.pt"]
