@@ -15,6 +15,8 @@ from learnable_positional_embeddings import main
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "learnable_positional_embeddings.py"
 FOUR_WORDS = ["artificial", "intelligence", "machine", "learning"]
+TWICE = ["machine", "learning", "machine", "learning"]
+EVENLY = torch.tensor([0, 1 / 3, 2 / 3, 1])  # the targets of four words
 ERROR = "learnable_positional_embeddings.py: error: "
 OLD = b"an older result"
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
@@ -26,6 +28,15 @@ def refuse(event, arguments):
         raise OSError("the tests refuse the network")
 sys.addaudithook(refuse)
 """
+
+
+def in_order_and_shuffled(test):
+    """Run a test with shuffle=False, and with shuffle=True."""
+    return pytest.mark.parametrize(
+        "shuffle",
+        [False, True],
+        ids=["in order", "shuffled"],
+    )(test)
 
 
 def pytest_configure(config):
@@ -46,6 +57,12 @@ def site(tmp_path_factory, monkeypatch):
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.setenv("GENSIM_DATA_DIR", str(tmp_path_factory.mktemp("data") / "gensim-data"))
     return folder
+
+
+@pytest.fixture
+def seed_zero():
+    """Let all that a test draws come from the same seed, in whatever order the tests run."""
+    torch.manual_seed(0)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from statistics import fmean, pvariance
 
 import pytest
 import torch
-from conftest import FOUR_WORDS
+from conftest import EVENLY, FOUR_WORDS, TWICE, in_order_and_shuffled
 from pytest import approx
 from torch import nn
 
@@ -24,24 +24,10 @@ from learnable_positional_embeddings import (
     without_table,
 )
 
-TWICE = ["machine", "learning", "machine", "learning"]
+pytestmark = pytest.mark.usefixtures("seed_zero")
+
 ALL_THE_SAME = ["machine", "machine", "machine", "machine"]
-EVENLY = torch.tensor([0, 1 / 3, 2 / 3, 1])
 ZERO_TO_THREE = torch.tensor([0.0, 1.0, 2.0, 3.0])
-
-
-def in_order_and_shuffled(test):
-    """Run a test with shuffle=False, and with shuffle=True."""
-    return pytest.mark.parametrize(
-        "shuffle",
-        [False, True],
-        ids=["in order", "shuffled"],
-    )(test)
-
-
-@pytest.fixture(autouse=True)
-def seed_zero():
-    torch.manual_seed(0)
 
 
 def one_number_a_row(numbers):
@@ -521,15 +507,18 @@ def evidence_of_model(y_true, vectors=VECTORS, **options):
     return measure(MODEL, MODEL, TWICE, vectors, y_true, **options)
 
 
-def array(numbers):
-    return pytest.importorskip("numpy").array(numbers)
-
-
-@pytest.mark.parametrize(
+USES = pytest.mark.parametrize(
     "use",
     [train_a_copy, loss_of_model, floor_of_twice, evidence_of_model],
     ids=["train", "average_loss", "loss_floor", "measure"],
 )
+
+
+def array(numbers):
+    return pytest.importorskip("numpy").array(numbers)
+
+
+@USES
 @pytest.mark.parametrize(
     "form",
     [list, tuple, array, torch.tensor],
@@ -539,11 +528,7 @@ def test_targets_can_be(form, use):
     assert use(form([0, 1, 2, 3])) == use(ZERO_TO_THREE)
 
 
-@pytest.mark.parametrize(
-    "use",
-    [train_a_copy, loss_of_model, floor_of_twice, evidence_of_model],
-    ids=["train", "average_loss", "loss_floor", "measure"],
-)
+@USES
 @pytest.mark.parametrize(
     "shape",
     [

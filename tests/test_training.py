@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 import torch
-from conftest import FOUR_WORDS
+from conftest import EVENLY, FOUR_WORDS, TWICE, in_order_and_shuffled
 from pytest import approx
 from torch.nn.functional import mse_loss
 from torch.testing import assert_close
@@ -22,25 +22,11 @@ from learnable_positional_embeddings import (
     without_table,
 )
 
-TWICE = ["machine", "learning", "machine", "learning"]
-EVENLY = torch.tensor([0, 1 / 3, 2 / 3, 1])
+pytestmark = pytest.mark.usefixtures("seed_zero")
+
 PUBLISHED_TARGETS = torch.tensor([0.6, 0.9, 1.7, 2.5])
 THREE_WORDS = torch.tensor([[0.0], [1.0], [2.0]])  # vectors of one dimension
 EVERY_PARAMETER = ["positional_embeddings", "head.weight", "head.bias"]
-
-
-def in_order_and_shuffled(test):
-    """Run a test with shuffle=False, and with shuffle=True."""
-    return pytest.mark.parametrize(
-        "shuffle",
-        [False, True],
-        ids=["in order", "shuffled"],
-    )(test)
-
-
-@pytest.fixture(autouse=True)
-def seed_zero():
-    torch.manual_seed(0)
 
 
 def random_problem(n, dim, dtype=torch.float64, fixed_head=False):
