@@ -8,9 +8,9 @@ turns the sum into one number:
 
     y_pred[i] = w · (e[i] + p[i]) + b
 
-Learned are the table p, the weights w and the bias b. The word vectors e stay as
-they are. The task is easy on purpose: what is measured is which of the two answers,
-the word or the position. Examples:
+The model learns the table p, the weights w and the bias b. The word vectors e stay
+as they are. The task is easy on purpose, because the question is where the answer
+comes from: the word or the position. Examples:
 
     python learnable_positional_embeddings.py
     python learnable_positional_embeddings.py --words machine learning machine learning --epochs 500
@@ -26,22 +26,24 @@ the word or the position. Examples:
 # ///
 
 import argparse
+import contextlib
 import copy
 import gzip
-import importlib
 import io
 import math
 import os
 import re
+import shutil
 import signal
+import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,33 +71,74 @@ class PositionalModel(nn.Module):
 
     def forward(self, word_embeddings: Tensor) -> Tensor:
         """Return `y_pred`, (..., n), one number a position; ValueError for any other n or d."""
-        if word_embeddings.shape[-2:] != self.positional_embeddings.shape:
-            raise ValueError(
-                f"the last two dimensions must be {list(self.positional_embeddings.shape)}, "
-                f"not {list(word_embeddings.shape[-2:])}"
-            )
-        combined_embeddings = word_embeddings + self.positional_embeddings  # (..., n, d)
+        table = self.positional_embeddings  # (n, d)
+        require_shape("the end of word_embeddings' shape", word_embeddings.shape[-2:], table.shape)
+        combined_embeddings = word_embeddings + table  # (..., n, d)
         y_pred: Tensor = self.head(combined_embeddings).squeeze(-1)  # (..., n, 1) -> (..., n)
         return y_pred
 
 
+def without_table(model: PositionalModel) -> PositionalModel:
+    """Return the baseline: a copy whose table is zero and stays zero, to be trained beside it."""
+    baseline = copy.deepcopy(model)
+    nn.init.zeros_(baseline.positional_embeddings).requires_grad_(False)
+    return baseline
+
+
+def require_shape(name: str, shape: Iterable[int], wanted: Iterable[int]) -> None:
+    """Raise ValueError for another shape, which torch may broadcast to a wrong result, silently."""
+    if list(shape) != list(wanted):
+        raise ValueError(f"{name} must be {list(wanted)}, not {list(shape)}")
+
+
 # ------------------------------------------------------------------------ training
+@torch.enable_grad()  # also in a notebook that has switched gradients off
 def train_epoch(
     model: PositionalModel, word_embeddings: Tensor, y_true: Tensor, *, lr: float
 ) -> float:
     """Take one step of SGD on the mean squared error, and return the loss before it.
 
-    There is one sequence, so an epoch is one step.
+    There is one sequence, so an epoch is one step. With nothing to train, it just returns the loss.
+    The step is that of torch.optim.SGD, bit for bit. It is written out because the first use of
+    that class imports torch's compiler, which doubles the time of a short run.
     """
-    y_pred = model(word_embeddings)
-    loss = nn.functional.mse_loss(y_pred, targets_like(y_pred, y_true))
+    loss = mean_squared_error(model(word_embeddings), y_true)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if parameters:  # the baseline under a fixed head has none
         gradients = torch.autograd.grad(loss, parameters)
         with torch.no_grad():
-            for parameter, gradient in zip(parameters, gradients, strict=True):
+            for parameter, gradient in zip(parameters, gradients):
                 parameter.sub_(gradient, alpha=lr)  # parameter - lr * gradient
     return loss.item()
+
+
+def mean_squared_error(y_pred: Tensor, y_true: Tensor) -> Tensor:
+    """Return the loss. `y_true` may be a list or an array; ValueError for another shape."""
+    targets = torch.as_tensor(y_true, dtype=y_pred.dtype, device=y_pred.device)
+    require_shape("y_true", targets.shape, y_pred.shape)
+    return nn.functional.mse_loss(y_pred, targets)
+
+
+def train_together(
+    models: list[PositionalModel],
+    word_embeddings: Tensor,
+    y_true: Tensor,
+    *,
+    epochs: int,
+    lr: float,
+    shuffle: bool = False,
+) -> Iterator[list[float]]:
+    """Train models side by side; yield their losses, epoch by epoch, each before its step.
+
+    With `shuffle` each epoch has a new random order of the words, the same for all models. The
+    targets stay at their positions. A loss that overflows is inf or nan.
+    """
+    sequence = word_embeddings
+    for _ in range(epochs):
+        if shuffle:
+            order = torch.randperm(word_embeddings.shape[-2], device=word_embeddings.device)
+            sequence = word_embeddings.index_select(-2, order)  # faster than [..., order, :]
+        yield [train_epoch(model, sequence, y_true, lr=lr) for model in models]
 
 
 def train(
@@ -107,78 +150,58 @@ def train(
     lr: float,
     shuffle: bool = False,
 ) -> list[float]:
-    """Train, and return the loss of each epoch before its step: inf or nan where it overflows."""
-    losses = []
-    for _ in range(epochs):
-        sequence = sequence_of_epoch(word_embeddings, shuffle)
-        losses.append(train_epoch(model, sequence, y_true, lr=lr))
-    return losses
-
-
-def sequence_of_epoch(word_embeddings: Tensor, shuffle: bool) -> Tensor:
-    """Return the word vectors, with `shuffle` in a new random order. The targets do not move."""
-    if shuffle:
-        order = torch.randperm(word_embeddings.shape[-2])
-        word_embeddings = word_embeddings.index_select(-2, order)
-    return word_embeddings
-
-
-def targets_like(y_pred: Tensor, y_true: Tensor) -> Tensor:
-    """Return the targets, which may be a list or an array, as a tensor of `y_pred`'s dtype.
-
-    Raises ValueError for another shape, which torch would broadcast to a wrong loss.
-    """
-    targets = torch.as_tensor(y_true, dtype=y_pred.dtype)
-    if targets.shape != y_pred.shape:
-        raise ValueError(f"y_true must be {list(y_pred.shape)}, not {list(targets.shape)}")
-    return targets
+    """Train one model; return the loss of each epoch before its step."""
+    training = train_together(
+        [model], word_embeddings, y_true, epochs=epochs, lr=lr, shuffle=shuffle
+    )
+    return [loss for [loss] in training]
 
 
 # ------------------------------------------------------------------------ evidence
-def without_table(model: PositionalModel) -> PositionalModel:
-    """Return the baseline: a copy whose table is zero and stays zero, to be trained beside it."""
-    baseline = copy.deepcopy(model)
-    nn.init.zeros_(baseline.positional_embeddings).requires_grad_(False)
-    return baseline
+FLOAT32_MAX = torch.finfo(torch.float32).max  # a loss above it has overflowed
 
 
 class Evidence(NamedTuple):
-    """What a run shows: four mean squared errors, with `shuffle` averaged over all orders."""
+    """What a model shows, measured with the words in one order or over all orders of them."""
 
-    loss: float  # of the model
-    without_table: float  # of the baseline, which was trained beside it
+    loss: float  # its mean squared error
+    baseline_loss: float  # that of the baseline, which was trained beside it
     floor: float  # the lowest with one answer per word: `loss_floor`
-    mean_loss: float  # of always saying the mean: the variance of y_true
+    by_word: Tensor  # float64, (n,): the part of each answer that comes from the word
+    by_position: Tensor  # float64, (n,): and the part that comes from the position
+
+
+History = dict[int, Evidence]  # the number of epochs trained -> the evidence then
 
 
 def measure(
     model: PositionalModel,
     baseline: PositionalModel,
-    words: Sequence[str],
+    words: Iterable[str],
     word_embeddings: Tensor,
     y_true: Tensor,
     shuffle: bool = False,
 ) -> Evidence:
-    """Return the losses of a model and its baseline, and two losses to compare them with."""
+    """Return the evidence in this order of the words; with `shuffle` its mean over all orders."""
+    by_word, by_position = prediction_parts(model, word_embeddings)
     return Evidence(
         loss=average_loss(model, word_embeddings, y_true, shuffle),
-        without_table=average_loss(baseline, word_embeddings, y_true, shuffle),
+        baseline_loss=average_loss(baseline, word_embeddings, y_true, shuffle),
         floor=loss_floor(words, y_true, shuffle),
-        mean_loss=variance(y_true),
+        by_word=by_word.mean().expand_as(by_word) if shuffle else by_word,  # any word may be there
+        by_position=by_position,
     )
 
 
+@torch.no_grad()
 def prediction_parts(model: PositionalModel, word_embeddings: Tensor) -> tuple[Tensor, Tensor]:
     """Return (by_word, by_position), both float64, (n,). They sum to y_pred.
 
-    For w · (e + p) + b is (w · e + b) + (w · p). Raises ValueError for another n, d or a batch.
+    Because w · (e + p) + b is (w · e + b) + (w · p). ValueError for another n, d or a batch.
     """
-    weight = model.head.weight.detach().double()[0]  # (d,)
-    table = model.positional_embeddings.detach().double()
-    if word_embeddings.shape != table.shape:
-        raise ValueError(
-            f"word_embeddings must be {list(table.shape)}, not {list(word_embeddings.shape)}"
-        )
+    table = model.positional_embeddings.double()  # (n, d)
+    weight = model.head.weight.double()[0]  # (d,)
+    require_shape("word_embeddings", word_embeddings.shape, table.shape)
     by_word = word_embeddings.double() @ weight + model.head.bias.item()
     return by_word, table @ weight
 
@@ -189,98 +212,45 @@ def average_loss(
     """Return the mean squared error in float64; with `shuffle` its exact average over all orders.
 
     Over all n! orders each position meets each word equally often. So the average is the loss with
-    the mean of the parts by word at every position, plus the variance of these parts.
+    the mean of the parts by word at every position, plus their variance. Beyond float32 it is inf.
     """
     by_word, by_position = prediction_parts(model, word_embeddings)
-    y_pred = by_word_at_positions(by_word, shuffle) + by_position
-    loss = nn.functional.mse_loss(y_pred, targets_like(y_pred, y_true)).item()
-    return loss + variance(by_word) if shuffle else loss
+    loss = mean_squared_error((by_word.mean() if shuffle else by_word) + by_position, y_true)
+    if shuffle:
+        loss += by_word.var(correction=0)
+    return loss.item() if loss <= FLOAT32_MAX else math.inf  # nan is not <= anything
 
 
-def by_word_at_positions(by_word: Tensor, shuffle: bool) -> Tensor:
-    """Return the part by word at each position: the mean if shuffled, for any word may be there."""
-    return by_word.mean().expand_as(by_word) if shuffle else by_word
-
-
-def loss_floor(words: Sequence[str], y_true: Tensor, shuffle: bool = False) -> float:
+def loss_floor(words: Iterable[str], y_true: Tensor, shuffle: bool = False) -> float:
     """Return the lowest loss of any model that gives each word one answer, wherever it stands.
 
     Such a model is a head on each word, or self-attention without a mask, that is given no
-    positions. With `shuffle` every word meets every target, and the floor is the lowest average
-    over all orders.
+    positions. The best answer to a word is the mean of its targets. With `shuffle` every word meets
+    every target, and the floor is the lowest average over all orders.
     """
     ids = word_ids(words)
-    targets = targets_like(ids.double(), y_true)  # float64, (n,)
     if shuffle:
-        return variance(targets)
-    best_answers = torch.bincount(ids, weights=targets) / torch.bincount(ids)  # each word's mean
-    return nn.functional.mse_loss(best_answers[ids], targets).item()
+        ids = torch.zeros_like(ids)  # one answer for any word
+    targets = torch.as_tensor(y_true, dtype=torch.float64, device=ids.device)
+    require_shape("y_true", targets.shape, ids.shape)
+    best_answers = torch.bincount(ids, weights=targets) / torch.bincount(ids)
+    return mean_squared_error(best_answers[ids], targets).item()
 
 
-def variance(values: Tensor) -> float:
-    """Return the population variance, the mean squared distance from the mean, in float64."""
-    return torch.as_tensor(values, dtype=torch.float64).var(correction=0).item()
-
-
-def word_ids(words: Iterable[str]) -> Tensor:
-    """Return one number for each different word, from 0 in order of appearance: int64, (n,)."""
-    ids: dict[str, int] = {}  # a new word gets the next number
-    return torch.tensor([ids.setdefault(word, len(ids)) for word in word_list(words)])
-
-
-def word_list(words: Iterable[str]) -> list[str]:
-    """Return the words as a list.
-
-    Raises TypeError for a string, whose items are letters, and for a tensor, no two of whose items
-    would count as the same word.
-    """
-    if isinstance(words, str | Tensor):
-        raise TypeError(f"words must be a list of words, not a {type(words).__name__}")
-    return list(words)
-
-
-# ------------------------------------------------------------------------ run
-class Snapshot(NamedTuple):
-    """What a run shows after some epochs."""
-
-    epoch: int  # how many epochs
-    by_word: Tensor  # at each position: `by_word_at_positions`
-    by_position: Tensor
-    evidence: Evidence
-
-
-@dataclass
-class Run:
-    """What belongs to a run, from the command line to the exit status."""
-
-    args: argparse.Namespace
-    word_embeddings: Tensor
-    y_true: Tensor
-    model: PositionalModel
-    baseline: PositionalModel
-    losses: list[float]  # one an epoch, before its step
-    history: list[Snapshot]
-    status: int = 0  # the exit status: 1 once a file was not written
-
-    def remember(self) -> None:
-        """Add to the history what the run shows now."""
-        shuffle = self.args.shuffle
-        by_word, by_position = prediction_parts(self.model, self.word_embeddings)
-        evidence = measure(
-            self.model, self.baseline, self.args.words, self.word_embeddings, self.y_true, shuffle
-        )
-        by_word = by_word_at_positions(by_word, shuffle)
-        self.history.append(Snapshot(len(self.losses), by_word, by_position, evidence))
-
+# ==================================================================== the lesson ends here:
+# what follows prints, compares, draws, reads and writes
 
 # ------------------------------------------------------------------------ report
-MAX_ROWS = 40  # of more positions the report shows six, and the figure the first 40
+MAX_SHOWN = 40  # positions; of more, the report shows six and the figure the first 40
 
 
 def print_header(args: argparse.Namespace) -> None:
     """Print what is trained, and how, in lines of up to 80 characters."""
-    print(f"words     {' '.join(args.words)}"[:80])
-    print(f"vectors   {args.vectors or GLOVE_MODELS[0]}"[:80])
+    source = args.vectors or DEFAULT_MODEL
+    if not args.vectors and set(args.words) <= set(WORDS):
+        source += " (the script's own copy)"
+    print(f"words     {textwrap.shorten(' '.join(args.words), 70, placeholder=' ...')}")
+    print(f"vectors   {source if len(source) <= 70 else '...' + source[-67:]}")
     print(f"training  {args.epochs} epochs, lr {args.lr:g}, seed {args.seed}")
     if args.fixed_head:
         print("head      fixed: w all ones, b zero")
@@ -289,49 +259,49 @@ def print_header(args: argparse.Namespace) -> None:
     print("loss      before each step\n")
 
 
-def print_table(words: list[str], table: Tensor) -> None:
-    """Print the learned table, six numbers a line."""
+def print_table(
+    words: list[str], y_true: Tensor, table: Tensor, evidence: Evidence, shuffle: bool
+) -> None:
+    """Print the learned table, six numbers a line, and each prediction with its two parts."""
     n, dim = table.shape
-    which = "" if n <= MAX_ROWS else ", the first and last 3"
-    print(f"\npositional embeddings: {n} positions x {dim} dimensions{which}")
-    for i in shown_positions(n):
-        print(f"\nposition {i}, {words[i][:60]}")
-        cells = [f"{number(value):>12}" for value in table[i].tolist()]
-        for start in range(0, dim, 6):
-            print("".join(cells[start : start + 6]))
-
-
-def print_predictions(words: list[str], y_true: Tensor, last: Snapshot, shuffle: bool) -> None:
-    """Print every prediction as the sum of its two parts."""
-    columns = y_true, last.by_word + last.by_position, last.by_word, last.by_position
-    which = ", the mean of the words" if shuffle else ""
-    print(f"\nby word: w · e + b{which}; by position: w · p")
+    names = ["any word"] * n if shuffle else words
+    positions = list(range(n))
+    extent = ""
+    if n > MAX_SHOWN:
+        del positions[3:-3]
+        extent = ", the first and last 3"
+    print(f"\npositional embeddings: {n} positions x {dim} dimensions{extent}")
+    for i in positions:
+        print(f"\nposition {i}, {names[i]:.60}")
+        for numbers in torch.split(table[i], 6):
+            print("".join(map(six_decimals, numbers)))
+    y_pred = evidence.by_word + evidence.by_position
+    print(f"\nby word: w · e + b{', the mean of the words' if shuffle else ''}; by position: w · p")
     print("position  word               y_true      y_pred  =  by word  +  by position")
-    for i in shown_positions(len(words)):
-        target, answer, by_word, by_position = (number(column[i].item()) for column in columns)
-        print(f"{i:>8}  {words[i][:13]:<13}{target:>12}{answer:>12}{by_word:>12}{by_position:>16}")
+    for i in positions:
+        print(
+            f"{i:>8}  {names[i]:<13.13}{six_decimals(y_true[i])}{six_decimals(y_pred[i])}"
+            f"{six_decimals(evidence.by_word[i])}    {six_decimals(evidence.by_position[i])}"
+        )
 
 
-def shown_positions(n: int) -> Iterable[int]:
-    """Return the positions to print: all of them, or the first and last three of many."""
-    return range(n) if n <= MAX_ROWS else [0, 1, 2, n - 3, n - 2, n - 1]
+def six_decimals(value: Tensor) -> str:
+    """Return a number in 12 columns, with an exponent where six decimals show too little."""
+    number = value.item() + 0.0  # makes 0.0 of -0.0
+    if number == 0 or 1e-5 <= abs(number) < 1000:
+        return f"{number:12.6f}"
+    return f"{number:12.4e}"
 
 
-def number(value: float) -> str:
-    """Return a number with six decimals, or with an exponent where those show too little."""
-    if not value or 1e-5 <= abs(value) < 1000:
-        return f"{value + 0.0:.6f}"  # + 0.0 makes 0.0 of -0.0
-    return f"{value:.4e}"
-
-
-def print_evidence(evidence: Evidence, shuffle: bool, fixed_head: bool) -> None:
-    """Print the four losses, one under the other, and what they show."""
-    print("\nlosses, averaged over all orders of the words" if shuffle else "\nlosses")
-    print(f"after training                    {five_digits(evidence.loss):>12}")
-    print(f"the same model without a table    {five_digits(evidence.without_table):>12}")
-    print(f"floor: one answer per word        {five_digits(evidence.floor):>12}")
-    print(f"always saying the mean            {five_digits(evidence.mean_loss):>12}\n")
-    print(conclusion(evidence, shuffle, fixed_head))
+def print_losses(left: Evidence, right: Evidence) -> None:
+    """Print the losses with the words in this order (left), and averaged over all orders."""
+    print(
+        "\nlosses                            in this order    in random order\n"
+        f"with the table                {five_digits(left.loss):>17}{five_digits(right.loss):>19}\n"
+        f"the same model without a table{five_digits(left.baseline_loss):>17}"
+        f"{five_digits(right.baseline_loss):>19}\n"
+        f"floor: one answer per word    {five_digits(left.floor):>17}{five_digits(right.floor):>19}\n"
+    )
 
 
 def five_digits(loss: float) -> str:
@@ -339,67 +309,77 @@ def five_digits(loss: float) -> str:
     return f"{loss:#.5g}".rstrip(".") if loss else "0"
 
 
-def conclusion(evidence: Evidence, shuffle: bool, fixed_head: bool) -> str:
-    """Return what the losses show, as they are printed: no rounding error becomes a claim."""
-    loss, _, floor, mean_loss = (float(five_digits(value)) for value in evidence)
-    if not mean_loss:
+def conclusion(
+    start: Evidence, left: Evidence, right: Evidence, shuffle: bool, fixed_head: bool
+) -> str:
+    """Return what the losses show. Below a floor, positions did it.
+
+    `start` is the evidence before the first epoch, `left` in this order of the words, `right` over
+    all orders.
+    """
+    start, left, right = map(as_printed, (start, left, right))
+    trained = right if shuffle else left
+    if not right.floor:
         return "All targets are the same: there is nothing to tell apart."
-    if loss > mean_loss:
-        return (
-            "This is worse than always saying the mean.\n"
-            "If the loss rose, try a smaller --lr. If it fell, more --epochs may help."
-        )
-    if not floor and not fixed_head:
-        return (
-            "Each word here has one target, so one answer per word can be right everywhere:\n"
-            "the floor is 0. The first two losses differ by what the table changed.\n"
-            "For a task that words alone cannot solve, run, without other options:\n"
-            "--words machine learning machine learning --epochs 500"
-        )
-    if fixed_head and loss >= floor:
-        return "The head is fixed, so only the table was trained."
-    text = (
-        "A model that gives each word one answer, wherever the word stands, has a loss\n"
-        f"of at least {five_digits(floor)}"
-    )
-    text += ", averaged over all orders of the words.\n" if shuffle else ".\n"
-    if loss < floor:
-        text += "This run is below that: positions were used."
+    if trained.loss > right.floor:  # which is the loss of always saying the targets' mean
+        advice = "If the loss rose, try a smaller --lr. If it fell, more --epochs may help."
+        if shuffle and fixed_head:  # its loss is never below the variance of the parts by word
+            advice = "A fixed head cannot unlearn the words."
+        return f"This is worse than always saying the targets' mean.\n{advice}"
+    if not left.floor:
+        text = "In this order one answer per word can be right everywhere: the floor is 0."
+    elif left.loss < left.floor:
+        text = "In this order the loss is below the floor: positions were used."
     else:
-        text += "This run is not below that: its loss alone is no proof that positions were used."
-    if loss > floor / 100 and not fixed_head:
-        text += "\nA longer run may bring it lower."
+        text = (
+            "In this order the loss is not below the floor: it is no proof that positions\n"
+            "were used."
+        )
+    if right.loss < right.floor:
+        text += "\nIn random order the loss is below the floor: something about positions is known."
+    else:
+        text += "\nIn random order always saying the targets' mean would do as well or better."
+    if trained.baseline_loss > start.baseline_loss:
+        text += "\nWithout a table the loss rose: with a smaller --lr the two can be compared."
+    if fixed_head:
+        return text
+    if not trained.floor:
+        text += (
+            "\nFor a task that words alone cannot solve, run, without other options:"
+            "\n--words machine learning machine learning --epochs 500"
+        )
+    elif trained.loss > trained.floor / 100:  # with less left, the run has made its point
+        text += "\nA longer run may bring the loss lower."
     return text
+
+
+def as_printed(evidence: Evidence) -> Evidence:
+    """Return evidence with its losses as they are printed, so that no rounding error is a claim."""
+    return evidence._replace(
+        loss=float(five_digits(evidence.loss)),
+        baseline_loss=float(five_digits(evidence.baseline_loss)),
+        floor=float(five_digits(evidence.floor)),
+    )
 
 
 # ------------------------------------------------------------------------ comparison
 SEEDS = 10
-FLOAT32_MAX = torch.finfo(torch.float32).max  # a loss above it has overflowed
-
-
-class Kind(NamedTuple):
-    """A kind of positions: how its table starts, and whether it is trained."""
-
-    first_table: Callable[..., Tensor]  # (n, d) -> the table's first numbers
-    is_trained: bool = False
 
 
 def sinusoidal_embeddings(sequence_length: int, dim: int) -> Tensor:
     """Return the fixed table of Vaswani et al. 2017, section 3.5: float32, (n, d)."""
-    position = torch.arange(sequence_length).double()[:, None]
-    column = torch.arange(dim)
-    even_column = column - column % 2  # a sine and a cosine, side by side, share a wavelength
-    angle = position / 10000.0 ** (even_column.double() / dim)
-    return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float()
+    wavelengths = 10000 ** (torch.arange(0, dim, 2).double() / dim)
+    angles = torch.arange(sequence_length)[:, None] / wavelengths  # one for two columns
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, :dim].float()
 
 
-KINDS = {
-    "none": Kind(torch.zeros),
-    "sinusoidal": Kind(sinusoidal_embeddings),
-    "random": Kind(torch.randn),
-    "learned 0": Kind(torch.zeros, is_trained=True),
-    "learned 0.02": Kind(lambda n, dim: 0.02 * torch.randn(n, dim), is_trained=True),
-    "learned 1": Kind(torch.randn, is_trained=True),
+KINDS: dict[str, Callable[..., Tensor]] = {  # (n, d) -> the table before training
+    "none": torch.zeros,
+    "sinusoidal": sinusoidal_embeddings,
+    "random": torch.randn,
+    "learned 0": torch.zeros,
+    "learned 0.02": lambda n, dim: 0.02 * torch.randn(n, dim),
+    "learned 1": torch.randn,
 }
 KINDS_EXPLAINED = """
 none          no positions: the table stays zero
@@ -411,37 +391,38 @@ learned 1     learned from normal numbers of standard deviation 1 (nn.Embedding)
 A row that is still falling shows how fast it learns, not how far it can get."""
 
 
-def compare(args: argparse.Namespace, pretrained: Tensor, y_true: Tensor) -> None:
+def compare(
+    words: list[str],
+    pretrained: Tensor,
+    y_true: Tensor,
+    epochs: int,
+    lr: float,
+    first_seed: int,
+    shuffle: bool,
+) -> None:
     """Print the losses after training with each kind of positions, on two kinds of vectors."""
-    print(f"\nloss after training, {SEEDS} seeds from {args.seed}: median [lowest, highest]")
+    print(f"\nloss after training, {SEEDS} seeds from {first_seed}: median [lowest, highest]")
     print("              pretrained vectors           random vectors of that size")
-    for name, kind in KINDS.items():
-        on_pretrained, on_random = [], []
-        for seed in range(args.seed, args.seed + SEEDS):
-            torch.manual_seed(seed)
-            on_pretrained.append(loss_with(kind, pretrained, y_true, args))
-            torch.manual_seed(seed)
-            random = random_embeddings(args.words, pretrained)
-            on_random.append(loss_with(kind, random, y_true, args))
-        print(f"{name:<14}{spread(on_pretrained)}    {spread(on_random)}")
-    print(f"floor         {loss_floor(args.words, y_true, args.shuffle):.1e}")
+    for name, first_table in KINDS.items():
+        cells = []
+        for is_random in (False, True):
+            losses = []
+            for seed in range(first_seed, first_seed + SEEDS):
+                torch.manual_seed(seed)
+                vectors = random_embeddings(words, pretrained) if is_random else pretrained
+                model = PositionalModel(*vectors.shape)
+                table = first_table(*vectors.shape)
+                model.positional_embeddings = nn.Parameter(table, requires_grad="learned" in name)
+                train(model, vectors, y_true, epochs=epochs, lr=lr, shuffle=shuffle)
+                losses.append(average_loss(model, vectors, y_true, shuffle))
+            cells.append(spread(losses))
+        print(f"{name:<14}{cells[0]}    {cells[1]}")
+    print(f"floor         {loss_floor(words, y_true, shuffle):.1e}")
     print(KINDS_EXPLAINED)
 
 
-def loss_with(
-    kind: Kind, word_embeddings: Tensor, y_true: Tensor, args: argparse.Namespace
-) -> float:
-    """Return the exact loss after training with a kind of positions, inf if it overflows."""
-    model = PositionalModel(*word_embeddings.shape)
-    table = kind.first_table(*word_embeddings.shape)
-    model.positional_embeddings = nn.Parameter(table, requires_grad=kind.is_trained)
-    train(model, word_embeddings, y_true, epochs=args.epochs, lr=args.lr, shuffle=args.shuffle)
-    loss = average_loss(model, word_embeddings, y_true, args.shuffle)
-    return loss if loss <= FLOAT32_MAX else math.inf  # nan is not <= anything
-
-
 def spread(losses: list[float]) -> str:
-    """Return median, lowest and highest, in two digits. What is below 1e-9 differs by machine."""
+    """Return median, lowest and highest. Below 1e-9 they would differ from machine to machine."""
     median, low, high = (
         f"{loss:.1e}" if loss >= 1e-9 else "<1e-09"
         for loss in (statistics.median(losses), min(losses), max(losses))
@@ -450,116 +431,139 @@ def spread(losses: list[float]) -> str:
 
 
 # ------------------------------------------------------------------------ figure
-def draw_figure(run: Run) -> Any:
-    """Return a matplotlib Figure of answers and losses over the epochs, and of the table."""
+NOT_IN_XML = "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"  # and so not in an .svg
+STYLE: Any = {
+    "axes.titlelocation": "left",
+    "axes.titlesize": "medium",
+    "axes.xmargin": 0,  # the first and last epoch lie on the panel's edges
+    "text.usetex": False,  # LaTeX would fail at words such as C#
+}
+
+
+def draw_figure(
+    words: list[str],
+    y_true: Tensor,
+    model: PositionalModel,
+    history: History,
+    shuffle: bool = False,
+) -> Any:
+    """Return a matplotlib Figure of answers and losses over the epochs, and of the table.
+
+    `history` holds what `measure` returned after some of the epochs; 0 is before the first.
+    """
     import matplotlib.figure
 
-    # Characters that cannot be printed are escaped, for no .svg may hold them
-    words = [word if word.isprintable() else ascii(word) for word in run.args.words]
-    n = min(len(words), MAX_ROWS)
-    labels = [f"{i}" if run.args.shuffle else f"{i} {words[i][:16]}" for i in range(n)]
-    title = textwrap.shorten(" ".join(words), 40, placeholder=" …")
-    if run.args.shuffle:
-        title += "\nshuffled every epoch"
+    require_shape("words", [len(words)], history[0].by_word.shape)
+    words = [re.sub(NOT_IN_XML, "\ufffd", word) for word in words]
+    n = min(len(words), MAX_SHOWN)
+    labels = [f"{i}" if shuffle else f"{i} {words[i]:.16}" for i in range(n)]
+    title = f"sequence of {len(words)}: {textwrap.shorten(' '.join(words), 40, placeholder=' ...')}"
+    if shuffle:
+        title += "\nshuffled every epoch: answers, grey and loss are means over all orders"
     if len(words) > n:
         title += f"\nfirst {n} of {len(words)}"
-    colours = matplotlib.colormaps["viridis"](torch.linspace(0, 0.8, n).numpy())  # one a position
-    heights = 3, 1.7, 0.5 + 0.24 * n  # inches
-    figure = matplotlib.figure.Figure((7, 2.2 + sum(heights)), dpi=130, layout="constrained")
-    figure.suptitle(title, parse_math=False)
-    top, middle, bottom = figure.subplots(3, height_ratios=heights)
-    middle.sharex(top)
-    draw_answers(top, run, labels, colours)
-    draw_losses(middle, run)
-    draw_table(bottom, run, labels, colours)
+    # One colour a position; the yellow end of the map is hard to see on white
+    colours = matplotlib.colormaps["viridis"](torch.linspace(0, 0.85, n).numpy())
+    heights = 3, 1.7, 0.24 * n, 0.24  # in inches: 0.24 hold a row's label
+    with matplotlib.rc_context(STYLE):
+        figure = matplotlib.figure.Figure((7, 3.2 + sum(heights)), dpi=130, layout="constrained")
+        figure.suptitle(title, parse_math=False)
+        answers, losses, table, weights = figure.subplots(4, height_ratios=heights)
+        losses.sharex(answers)
+        draw_answers(answers, torch.as_tensor(y_true)[:n].tolist(), history, labels, colours)
+        draw_losses(losses, history)
+        # A table of almost zeros is to look white, so its range is 0.1 at least
+        rows = model.positional_embeddings.detach()[:n]
+        draw_rows(table, rows, labels, "Learned table; right: row · w, the part by position", 0.1)
+        draw_rows(weights, model.head.weight.detach(), ["w"], "w, the weights of the head")
+        weights.set_xlabel("dimension")
+        for label, colour in zip(table.get_yticklabels(), colours):
+            label.set_color(colour)
+        parts = history[max(history)].by_position[:n].round(decimals=2).tolist()
+        right = [f"{part:+.2f}" if part else "0.00" for part in parts]
+        table.secondary_yaxis("right").set_yticks(range(n), right)
+        figure.draw_without_rendering()  # because matplotlib makes some text only now
     return figure
 
 
-def draw_answers(axes: Any, run: Run, labels: list[str], colours: Any) -> None:
-    """Draw the answer at each position over the epochs, on its part by word, and its target."""
-    n = len(labels)
-    epochs, by_word, by_position, _ = zip(*run.history)  # its columns
-    word_parts = torch.stack(by_word)[:, :n]  # (epochs kept, n)
-    grey = "grey: the mean over the words" if run.args.shuffle else "grey"
-    set_title(axes, f"Answer (line) = part by word ({grey}) + part by position\n◀ target")
-    axes.plot(epochs, word_parts, color="lightgrey", linewidth=5)
+def draw_answers(
+    axes: Any, targets: list[float], history: History, labels: list[str], colours: Any
+) -> None:
+    """Draw the answers over the epochs, lines upon bands (the parts by word), and the targets."""
+    n = len(targets)
+    epochs = list(history)
+    by_word = torch.stack([evidence.by_word[:n] for evidence in history.values()]).numpy()
+    by_position = torch.stack([evidence.by_position[:n] for evidence in history.values()]).numpy()
+    y_pred = by_word + by_position  # (epochs, n), like its parts
+    axes.plot(epochs, by_word, color="lightgrey", linewidth=5)
     axes.set_prop_cycle(color=colours)
-    axes.plot(epochs, word_parts + torch.stack(by_position)[:, :n])
-    targets = run.y_true[:n].tolist()
+    axes.plot(epochs, y_pred)
     axes.update_datalim([(0, target) for target in targets])  # text alone would not widen it
     # Logarithmic, but with 0: words are learned in a few epochs, positions in many
-    digits = [1, 2, 5] if epochs[-1] <= 1_000 else [1]  # of more, labels would overlap
-    axes.set_xscale("symlog", linthresh=1, linscale=0.3)
-    axes.set_xticks([0, *(digit * 10**power for power in range(19) for digit in digits)])
+    axes.set_xscale("symlog", linthresh=1, linscale=0.3, subs=[2, 5])
+    axes.set_xlabel(f"epoch 0 to {epochs[-1]} (logarithmic: early ones are drawn wider)")
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set_xlim(0, max(epochs[-1], 1))
-    named = -math.inf  # the highest target with a name so far: names do not overlap
-    for i in run.y_true[:n].argsort().tolist():
+    if epochs[-1] <= 1_000:  # of more, the labels of 2 and 5 would overlap
+        axes.xaxis.set_minor_formatter("{x:g}")
+    text_height = 0.06 * axes.dataLim.height  # 0.18 of the panel's 3 inches
+    edge = axes.get_yaxis_transform()  # places text: x is 1 at the right edge, y is an answer
+    arrow = ""
+    labelled: list[float] = []  # targets that have their labels beside them
+    for i, (target, colour) in enumerate(zip(targets, colours, strict=True)):
+        # An arrow shows what a row adds. Arrows stand side by side near the end, three of the
+        # epochs in `history` apart. More than a dozen, or any in a very short run, would overlap.
+        k = -3 * (i + 1)
+        if n <= 12 and 3 * n < len(epochs) and abs(by_position[k, i]) > text_height:
+            arrow = " (arrow)"
+            axes.annotate(
+                "",
+                (epochs[k], y_pred[k, i]),
+                (epochs[k], by_word[k, i]),
+                arrowprops={"arrowstyle": "->", "color": colour},
+            )
         text = "◀"
-        if targets[i] - named > 0.06 * axes.dataLim.height:
-            named = targets[i]
+        if all(abs(target - other) > text_height for other in labelled):  # labels do not overlap
+            labelled.append(target)
             text += f" {labels[i]}"
-        axes.text(
-            1,  # the right edge
-            targets[i],
-            text,
-            color=colours[i],
-            va="center",
-            transform=axes.get_yaxis_transform(),
-            parse_math=False,
-        )
+        axes.text(1, target, text, color=colour, va="center", transform=edge, parse_math=False)
+    axes.set_title(
+        f"Answer (line) = part by word (grey) + part by position{arrow}\nright: ◀ target"
+    )
 
 
-def set_title(axes: Any, title: str) -> None:
-    """Set a title over the left end of a panel."""
-    axes.set_title(title, loc="left", fontsize="medium", wrap=True)
-
-
-def draw_losses(axes: Any, run: Run) -> None:
-    """Draw the two losses over the epochs, and the floor, which the legend gives in any case."""
-    epochs, _, _, evidence = zip(*run.history)  # its columns
-    with_table, baseline, floor, _ = zip(*evidence)
-    floor_label = f"floor (one answer per word): {floor[-1]:.3g}"
-    set_title(axes, "Loss, averaged over all orders of the words" if run.args.shuffle else "Loss")
-    axes.semilogy(epochs, with_table, zorder=3, label="with the table")
-    axes.semilogy(epochs, baseline, linewidth=5, alpha=0.4, label="the same model without a table")
-    axes.axhline(floor[-1], color="grey", linestyle="--", label=floor_label)  # 0 is not drawn
+def draw_losses(axes: Any, history: History) -> None:
+    """Draw the two losses over the epochs, and the floor. The legend gives its value, even if that is 0."""
+    epochs = list(history)
+    losses = [evidence.loss for evidence in history.values()]
+    baseline_losses = [evidence.baseline_loss for evidence in history.values()]
+    floor = history[0].floor
+    axes.semilogy(epochs, losses, zorder=3, label="with the table")
+    axes.semilogy(
+        epochs, baseline_losses, linewidth=5, alpha=0.4, label="the same model without a table"
+    )
+    label = f"floor (one answer per word): {floor:.3g}{'' if floor else ', below this axis'}"
+    axes.axhline(floor, color="grey", linestyle="--", label=label)
     axes.legend(fontsize="small")
-    axes.set_xlabel("epoch (logarithmic: early ones are drawn wider)")
+    axes.set(title="Loss", xlabel="epoch")
+    # A baseline that diverges leaves the panel
+    axes.set_ylim(top=min(axes.get_ylim()[1], 10 * losses[0]))
 
 
-def draw_table(axes: Any, run: Run, labels: list[str], colours: Any) -> None:
-    """Draw the table's first rows, what each adds to an answer, and the head's weights."""
-    n = len(labels)
-    table = run.model.positional_embeddings.detach()[:n]
-    weight = run.model.head.weight.detach()
-    table_peak = max(table.abs().max().item(), 0.1)  # a table of almost zeros is to look white
-    weight_peak = weight.abs().max().item()
-    gap = torch.full_like(weight, math.nan)  # one empty row
-    axes.imshow(
-        torch.cat([table / table_peak, gap, weight / weight_peak]).numpy(),
-        aspect="auto",
-        cmap="RdBu_r",
-        vmin=-1,
-        vmax=1,
-    )
-    set_title(
-        axes,
-        f"Learned table (red {table_peak:.2g}, white 0, blue {-table_peak:.2g}) and w "
-        f"(±{weight_peak:.2g})\nright: row · w, the part by position",
-    )
-    axes.set(xlabel="dimension", ylabel="position")
-    axes.set_yticks([*range(n), n + 1], [*labels, "w"], parse_math=False)
-    for label, colour in zip(axes.get_yticklabels(), colours):  # but for w, the last
-        label.set_color(colour)
-    rounded = run.history[-1].by_position[:n].round(decimals=2) + 0.0  # makes 0.0 of -0.0
-    axes.secondary_yaxis("right").set_yticks(range(n), [f"{part:.3g}" for part in rounded])
+def draw_rows(
+    axes: Any, rows: Tensor, labels: list[str], title: str, least_peak: float = 0
+) -> None:
+    """Draw rows of numbers as colours, on a scale of their own, which the title gives."""
+    peak = max(rows.abs().max().item(), least_peak)
+    axes.imshow(rows.numpy(), aspect="auto", cmap="RdBu_r", vmin=-peak, vmax=peak)
+    axes.set_yticks(range(len(labels)), labels, parse_math=False)
+    axes.set_title(f"{title}\nred {peak:.2g}, white 0, blue {-peak:.2g}")
 
 
 # ------------------------------------------------------------------------ word vectors
 WORDS = ["artificial", "intelligence", "machine", "learning"]
+DEFAULT_MODEL = "glove-wiki-gigaword-50"
 GLOVE_MODELS = (
-    "glove-wiki-gigaword-50",
+    DEFAULT_MODEL,
     "glove-wiki-gigaword-100",
     "glove-wiki-gigaword-200",
     "glove-wiki-gigaword-300",
@@ -568,14 +572,11 @@ GLOVE_MODELS = (
     "glove-twitter-100",
     "glove-twitter-200",
 )
-OTHERWISE = "type --vectors random, or --vectors FILE for GloVe's or word2vec's text, plain or .gz"
-ROW = re.compile(rb"\S+(\s+[-+.\deE]+){2,}\s*")  # a word and two numbers or more
-DOWNLOAD = """
-import gensim.downloader, socket, sys
-socket.setdefaulttimeout(20)  # seconds that a server may keep silent
-gensim.downloader.urlopen(gensim.downloader.DATA_LIST_URL)  # else gensim hides why this fails
-gensim.downloader.load(sys.argv[1], return_path=True)  # else it imports what it downloaded
-"""
+OTHER_SOURCES = (
+    "type --vectors random, or --vectors FILE for GloVe's or word2vec's text, plain or .gz"
+)
+ROW = rb"\S+(\s+[-+.\deE]+){2,}\s*"  # a word and two numbers or more
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # some editors write it before the first word
 
 
 class InputError(Exception):
@@ -592,28 +593,49 @@ def load_word_embeddings(words: Iterable[str], source: str | None = None) -> Ten
     words = word_list(words)
     if source == "random":
         return random_embeddings(words, load_word_embeddings(WORDS))
-    if not source and all(word.lower() in WORDS for word in words):  # GloVe has no capitals
-        return read_vectors(GLOVE_MODELS[0], BUNDLED_VECTORS.splitlines(), words)
-    path = str(source or GLOVE_MODELS[0])  # a Path will do
-    if path in GLOVE_MODELS:
-        return read_file(gensim_file(path), words, "delete it to have it downloaded again")
-    return read_file(path, words, f"{OTHERWISE}; --help names the models")
-
-
-def random_embeddings(words: Sequence[str], pretrained: Tensor) -> Tensor:
-    """Return normal vectors, (n, d), of `pretrained`'s root mean square: a word has one."""
-    vectors = torch.randn(len(set(words)), pretrained.shape[1])
-    return vectors[word_ids(words)] * pretrained.square().mean().sqrt()
-
-
-def read_file(path: str, words: list[str], remedy: str) -> Tensor:
-    """Return the vectors of the words from a file, plain or .gz; InputError if it is damaged."""
+    # Of others than its own four words, in whatever case, the script has no vectors
+    others = list(dict.fromkeys(word for word in words if word.lower() not in WORDS))
+    if not source and not others:
+        return read_vectors(DEFAULT_MODEL, BUNDLED_VECTORS.splitlines(), words)
+    path = str(source or DEFAULT_MODEL)  # a Path will do
+    is_model = path in GLOVE_MODELS
     try:
+        if is_model:
+            path = gensim_file(path, others or words)
         with open(path, "rb") as file:
             is_gzip = file.peek(2).startswith(b"\x1f\x8b")  # a pipe loses nothing
             return read_vectors(path, gzip.open(file) if is_gzip else file, words)
-    except (OSError, EOFError, zlib.error, ValueError) as error:
+    except (FileNotFoundError, EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+        remedy = "delete its folder to have it downloaded again" if is_model else OTHER_SOURCES
         raise InputError(f"cannot read {path}: {error}: {remedy}") from error
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home for ~
+        remedy = "set GENSIM_DATA_DIR to a folder of yours" if is_model else OTHER_SOURCES
+        raise InputError(f"cannot read {path}: {error}: {remedy}") from error
+
+
+def word_ids(words: Iterable[str]) -> Tensor:
+    """Return a number for each word, the same for the same word: int64, (n,)."""
+    words = word_list(words)
+    ids = {word: i for i, word in enumerate(dict.fromkeys(words))}
+    return torch.tensor([ids[word] for word in words])
+
+
+def word_list(words: Iterable[str]) -> list[str]:
+    """Return the words as a list.
+
+    Raises TypeError for a string, whose items are letters, and for tensors, no two of which would
+    count as the same word.
+    """
+    items = list(words)
+    if isinstance(words, str) or any(isinstance(item, Tensor) for item in items):
+        raise TypeError("words must be a list of words, not a string or tensors")
+    return items
+
+
+def random_embeddings(words: list[str], pretrained: Tensor) -> Tensor:
+    """Return a normal vector for each different word, (n, d), of `pretrained`'s root mean square."""
+    vectors = torch.randn(len(set(words)), pretrained.shape[1])
+    return vectors[word_ids(words)] * pretrained.square().mean().sqrt()
 
 
 def read_vectors(name: str, lines: Iterable[bytes], words: list[str]) -> Tensor:
@@ -624,12 +646,12 @@ def read_vectors(name: str, lines: Iterable[bytes], words: list[str]) -> Tensor:
     """
     wanted = {word.encode(errors="surrogateescape"): word for word in words}
     vectors = {}
-    row_length = 0
+    row_length = None
     for line in lines:
-        fields = line.split()
-        if not row_length and ROW.fullmatch(line):
+        fields = line.removeprefix(BYTE_ORDER_MARK).split()
+        if not row_length and re.fullmatch(ROW, line):
             row_length = len(fields)
-        if len(fields) == row_length > 0 and fields[0] in wanted:
+        if len(fields) == row_length and fields[0] in wanted:
             vectors[wanted.pop(fields[0])] = [float(field) for field in fields[1:]]
             if not wanted:
                 break
@@ -639,7 +661,7 @@ def read_vectors(name: str, lines: Iterable[bytes], words: list[str]) -> Tensor:
         missing = "', '".join(wanted.values())
         raise InputError(
             f"{name} has no row of {row_length - 1} numbers for '{missing}': spell words as GloVe "
-            f"does (lower case, no punctuation, do n't), or {OTHERWISE}"
+            f"does (lower case, no punctuation, do n't), or {OTHER_SOURCES}"
         )
     word_embeddings = torch.tensor([vectors[word] for word in words], dtype=torch.float32)
     if not word_embeddings.isfinite().all():
@@ -647,78 +669,78 @@ def read_vectors(name: str, lines: Iterable[bytes], words: list[str]) -> Tensor:
     return word_embeddings
 
 
-def gensim_file(name: str) -> str:
-    """Return the path of a model in gensim's data folder; download it if it is not there."""
-    try:
-        folder = Path(os.environ.get("GENSIM_DATA_DIR") or "~/gensim-data").expanduser().absolute()
-        path = folder / name / f"{name}.gz"
-        if not path.exists():
-            download(name, folder)
+def gensim_file(name: str, words: list[str]) -> str:
+    """Return the path of a model in gensim's data folder; if it is not there, gensim fetches it."""
+    folder = os.environ.get("GENSIM_DATA_DIR") or "~/gensim-data"
+    path = Path(folder, name, f"{name}.gz").expanduser().absolute()
+    if path.exists():
         return str(path)
-    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home for ~
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(20)  # seconds that a server may keep silent: gensim waits for ever
+    try:
+        from gensim import downloader  # type: ignore
+
+        say(f"downloading {name} to {downloader.BASE_DIR}")
+        # Remove what an interrupted download left: gensim would stop at it
+        shutil.rmtree(Path(downloader.BASE_DIR, f"{name}_tmp"), ignore_errors=True)
+        downloader.urlopen(downloader.DATA_LIST_URL).read()  # else gensim hides why this fails
+        with contextlib.redirect_stdout(sys.stderr):  # its progress bar
+            return str(downloader.load(name, return_path=True))  # else it runs what it downloaded
+    except Exception as error:  # gensim raises any kind
+        print(file=sys.stderr)  # the progress bar ends within a line
         raise InputError(
-            f"there is no place for {name}: {error}: set GENSIM_DATA_DIR to a folder of yours"
+            f"no vectors for {', '.join(words)}: cannot download {name}: {error}: {OTHER_SOURCES}"
         ) from error
-
-
-def download(name: str, folder: Path) -> None:
-    """Have gensim fetch a model, whole or not at all, in a process and a folder of its own."""
-    print(f"downloading {name} to {folder}", file=sys.stderr)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        job = subprocess.run(
-            [sys.executable, "-c", DOWNLOAD, name],
-            cwd=scratch,  # where Python looks for modules first
-            env=os.environ | {"GENSIM_DATA_DIR": scratch, "TMPDIR": scratch},
-            stdout=2,  # the progress bar goes to our stderr
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-        if job.returncode:
-            print(file=sys.stderr)  # the progress bar ends within a line
-            # The last line that Python wrote
-            reason = job.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-            raise InputError(f"{name} takes gensim and a network: {reason}: {OTHERWISE}")
-        (folder / name).mkdir(exist_ok=True)
-        # What gensim itself would leave; the vectors last, for they are what is looked for
-        for file in ("information.json", f"{name}/__init__.py", f"{name}/{name}.gz"):
-            Path(scratch, file).replace(folder / file)
+    finally:
+        socket.setdefaulttimeout(timeout)
 
 
 # ------------------------------------------------------------------------ files
-def write_file(run: Run, path: str, write: Callable[..., object]) -> None:
-    """Write a file whole or not at all. What prevents it is said on stderr, and the run goes on."""
+def write_file(path: str | None, write: Callable[[io.BytesIO], object]) -> int:
+    """Write a file, if one is asked for, whole or not at all; say on stderr what prevents it.
+
+    Returns the exit status: 0, or 1 if it was not written, or 130 if Ctrl-C came meanwhile.
+    """
+    if path is None:
+        return 0
     try:
         content = io.BytesIO()  # not the file: torch.save would hide why it cannot be written
         write(content)
         target = Path(os.path.realpath(path))
         with tempfile.TemporaryDirectory(prefix=".", dir=target.parent) as folder:
-            temporary = Path(folder, "whole")
-            temporary.write_bytes(content.getvalue())
+            whole = Path(folder, target.name)
+            whole.write_bytes(content.getvalue())
             if target.exists():
-                temporary.chmod(target.stat().st_mode)
-            temporary.replace(target)
+                whole.chmod(target.stat().st_mode)
+            try:
+                whole.replace(target)
+            except OSError as error:  # the old file is a mount of its own, or another user's
+                rescued = whole.replace(f"{target}{Path(folder).name}")  # model.pt.x1y2z3
+                raise OSError(f"{error.strerror}: {rescued} has what was learned") from error
+        return 0
     except KeyboardInterrupt:
-        complain(f"{path} was not written: interrupted")
-        raise
+        say(f"{path}: interrupted while it was written")
+        return 130
     except Exception as error:  # noqa: BLE001 - matplotlib raises any kind
-        complain(f"{path} was not written: {error}")
-        run.status = 1
+        say(f"error: {path} was not written: {error}")
+        return 1
 
 
 def output_file(path: str) -> str:
     """Return the path if a file can be written there: a `type` for argparse."""
+    target = Path(os.path.realpath(path))
     try:
-        target = Path(os.path.realpath(path))
-        if target.exists() or not os.path.basename(path):  # a/ is a folder
+        if not target.parent.is_dir():
+            raise OSError(f"there is no folder {target.parent}")
+        if target.exists():
             if not target.is_file():
-                raise OSError("not a file")
+                raise OSError("it is not a file")
             target.open("ab").close()  # appends nothing
-        # The prefix finds a name that is too long
-        with tempfile.NamedTemporaryFile(prefix=f".{target.name}", dir=target.parent):
-            return path
+        tempfile.TemporaryDirectory(prefix=".", dir=target.parent).cleanup()
     except OSError as error:
-        raise argparse.ArgumentTypeError(f"cannot write {path!r}: {error}") from error
+        reason = error.strerror or error  # without the name of a temporary folder
+        raise argparse.ArgumentTypeError(f"cannot write {path!r}: {reason}") from error
+    return path
 
 
 def figure_file(path: str) -> str:
@@ -726,10 +748,11 @@ def figure_file(path: str) -> str:
     if not path.lower().endswith((".png", ".svg", ".pdf")):
         raise argparse.ArgumentTypeError(f"must end in .png, .svg or .pdf, not {path!r}")
     try:
-        importlib.import_module("matplotlib.figure")
+        import matplotlib.figure  # noqa: F401
     except Exception as error:  # it is not there, or too old for this numpy, or badly set up
         raise argparse.ArgumentTypeError(
-            f"needs matplotlib: {error}: type python -m pip install -U matplotlib"
+            f"needs matplotlib: {error}: type {sys.executable} -m pip install -U matplotlib, "
+            "or with uv: uv run --with matplotlib"
         ) from error
     return output_file(path)
 
@@ -738,9 +761,9 @@ def figure_file(path: str) -> str:
 PROGRAM = "learnable_positional_embeddings.py"  # in messages, also if a notebook calls `main`
 
 
-def complain(message: object) -> None:
-    """Print an error as one line on stderr."""
-    print(f"{PROGRAM}: error: {' '.join(str(message).split())}", file=sys.stderr)
+def say(message: str) -> None:
+    """Print a message as one line on stderr."""
+    print(f"{PROGRAM}: {' '.join(message.split())}", file=sys.stderr)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -749,139 +772,139 @@ def make_parser() -> argparse.ArgumentParser:
         PROGRAM, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--words", nargs="+", default=WORDS, help="sequence (default: %(default)s)")
+    add("--words", nargs="+", default=WORDS, help=f"sequence (default: {' '.join(WORDS)})")
     add("--targets", nargs="+", type=float, help="y_true (default: evenly, 0 to 1)")
     add("--vectors", metavar="SOURCE", help=f"{', '.join(GLOVE_MODELS)}, a file or random")
     add("--shuffle", action="store_true", help="a new random order of the words every epoch")
-    add("--fixed-head", action="store_true", help="w all ones, b zero, neither trained")
-    add(
-        "--compare",
-        action="store_true",
-        help="then compare kinds of positions, on pretrained and random vectors",
-    )
+    either = parser.add_mutually_exclusive_group()  # because the comparison trains the head
+    either.add_argument("--fixed-head", action="store_true", help="w all ones, b zero, not trained")
+    either.add_argument("--compare", action="store_true", help="then compare kinds of positions")
     add("--epochs", type=int, default=20, help="steps of SGD (default: %(default)s)")
     add("--lr", type=float, default=0.02, help="learning rate (default: %(default)s)")
-    add("--seed", type=int, default=0, help="for all that is random (default: 0)")
+    add("--seed", type=int, default=0, help="for all that is random (default: %(default)s)")
     add("--save", metavar="FILE", type=output_file, help="write a checkpoint for torch.load")
     add("--plot", metavar="FILE", type=figure_file, help="write a figure: .png, .svg or .pdf")
     return parser
 
 
-def parse_args(argv: Sequence[object] | None) -> argparse.Namespace:
+def parse_args(argv: Iterable[object] | None) -> argparse.Namespace:
     """Return the options; the first that makes no sense ends the program with status 2."""
     parser = make_parser()
     fail = parser.error
-    argv = sys.argv[1:] if argv is None else [str(argument) for argument in argv]
-    for argument in argv:
+    # argparse takes -1e-3 for an option, unless a space stands before it
+    arguments = [
+        re.sub(r"^(?=-[\d.]+[eE][-+]?\d+$)", " ", str(argument))
+        for argument in (sys.argv[1:] if argv is None else argv)
+    ]
+    for argument in arguments:
         if re.match(r"[–—−]\D", argument):
             fail(f"{argument}: type two hyphens, --{argument.lstrip('–—−-')}")
         if argument.endswith("=--"):
             fail(f"{argument}: -- is no value")
-    args = parser.parse_args(argv)
+    args = parser.parse_args(arguments)
     for word in args.words:
         if word.split() != [word]:
             fail(f"argument --words: {word!r} is not one word: type words apart, without quotes")
     n = len(args.words)
     if args.targets is None:
         args.targets = [i / max(n - 1, 1) for i in range(n)]
-    if len(args.targets) != n or not all(abs(target) <= FLOAT32_MAX for target in args.targets):
+    if len(args.targets) != n or not torch.tensor(args.targets).isfinite().all():
         fail(f"argument --targets: {n} words need {n} finite targets, not {args.targets}")
-    if args.fixed_head and args.compare:
-        fail("argument --compare: not with --fixed-head, for it trains the head")
-    if not 1 <= args.epochs < 2**63:
-        fail(f"argument --epochs: must be 1 or more, and below 2**63, not {args.epochs}")
+    if args.vectors == "":
+        fail("argument --vectors: it is empty: leave it out, or name a source")
+    if args.epochs < 1:
+        fail(f"argument --epochs: must be 1 or more, not {args.epochs}")
     if not 0 < args.lr <= FLOAT32_MAX:
         fail(f"argument --lr: must be above 0 and finite in float32, not {args.lr}")
     if not 0 <= args.seed < 2**63:
         fail(f"argument --seed: must be 0 or more, and below 2**63, not {args.seed}")
-    if args.plot and args.save and os.path.realpath(args.plot) == os.path.realpath(args.save):
-        fail(f"argument --plot: {args.plot!r} is the file of --save")
+    files = [path for path in (args.vectors, args.save, args.plot) if path]
+    if len({os.path.realpath(path) for path in files}) < len(files):
+        fail(f"--vectors, --save and --plot need files of their own, not {' '.join(files)}")
     return args
 
 
 def run_command(args: argparse.Namespace) -> int:
-    """Train before the user's eyes, finish, and compare if that is asked for."""
+    """Train, report, and compare if that is asked for; return the exit status."""
     torch.manual_seed(args.seed)
     word_embeddings = load_word_embeddings(args.words, args.vectors)
-    pretrained = word_embeddings  # for --compare
+    pretrained = word_embeddings  # for the comparison
     if args.compare and args.vectors == "random":
-        pretrained = load_word_embeddings(args.words)  # before the training, for it may fail
+        pretrained = load_word_embeddings(args.words)  # before the training, because it may fail
     y_true = torch.tensor(args.targets)
-    n, dim = word_embeddings.shape
-    model = PositionalModel(n, dim, args.fixed_head)
+    status = train_and_report(args, word_embeddings, y_true)
+    if args.compare and status != 130:
+        compare(args.words, pretrained, y_true, args.epochs, args.lr, args.seed, args.shuffle)
+    return status
+
+
+def train_and_report(args: argparse.Namespace, word_embeddings: Tensor, y_true: Tensor) -> int:
+    """Train, printing each loss; then write the files and report; return the exit status."""
+    words, shuffle, epochs, status = args.words, args.shuffle, args.epochs, 0
+    model = PositionalModel(len(words), word_embeddings.shape[1], args.fixed_head)
     baseline = without_table(model)
-    run = Run(args, word_embeddings, y_true, model, baseline, losses=[], history=[])
-    # The figure shows up to 200 epochs: all of the first, then ever fewer, even in log(epoch + 1)
-    kept = {round((args.epochs + 1) ** (i / 200)) - 1 for i in range(200)}
-    width = len(str(args.epochs))
+    evidence = partial(measure, model, baseline, words, word_embeddings, y_true)
+    history = {0: evidence(shuffle)}  # after some of the epochs, for the figure
+    losses = []  # one an epoch, before its step
     try:
         print_header(args)
-        for epoch in range(args.epochs):
-            if args.plot and epoch in kept:
-                run.remember()
-            sequence = sequence_of_epoch(word_embeddings, args.shuffle)
-            loss = train_epoch(model, sequence, y_true, lr=args.lr)
-            train_epoch(baseline, sequence, y_true, lr=args.lr)
-            run.losses.append(loss)
-            if not loss <= FLOAT32_MAX:
-                break  # `finish` raises the error
-            print(f"epoch {epoch + 1:>{width}}/{args.epochs}  loss {five_digits(loss)}")
-    finally:  # whatever ended it, such as Ctrl-C or a reader of stdout who goes away
-        finish(run)
-    if args.compare:
-        compare(args, pretrained, y_true)
-    return run.status
+        training = train_together(
+            [model, baseline], word_embeddings, y_true, epochs=epochs, lr=args.lr, shuffle=shuffle
+        )
+        for epoch, (loss, _) in enumerate(training, 1):
+            losses.append(loss)
+            if not math.isfinite(loss):
+                break  # further epochs mend no overflow
+            print(f"epoch {epoch:>{len(str(epochs))}}/{epochs}  loss {five_digits(loss)}")
+            if args.plot and epoch > 1.03 * max(history):  # every early one, then ever fewer
+                history[epoch] = evidence(shuffle)
+    except KeyboardInterrupt:
+        status = 130
+    finally:  # also when the reader of stdout has gone
+        done = len(losses)
+        final_loss = average_loss(model, word_embeddings, y_true, shuffle)
+        if not all(map(math.isfinite, [*losses, final_loss])):
+            raise InputError("the loss overflows: try a smaller --lr, smaller targets or vectors")
+        if done:  # before the first epoch nothing is learned, and an old file is better
+            checkpoint = {"model_state_dict": model.state_dict(), "losses": losses}
+            checkpoint |= {"word_embeddings": word_embeddings, "options": vars(args)}
+            saved = write_file(args.save, partial(torch.save, checkpoint))
+            left, right = evidence(shuffle=False), evidence(shuffle=True)
+            history[done] = right if shuffle else left
+            draw = partial(draw_figure, words, y_true, model, history, shuffle)
+            drawn = write_file(args.plot, lambda file: draw().savefig(file, format=args.plot[-3:]))
+        if status or done < epochs and (args.save or args.plot):
+            say(f"stopped after {done} of {epochs} epochs{'' if done else ': nothing was written'}")
+        if done:
+            status = max(status, saved, drawn)
+            print_table(words, y_true, model.positional_embeddings, history[done], shuffle)
+            print_losses(left, right)
+            print(conclusion(history[0], left, right, shuffle, args.fixed_head))
+    return status
 
 
-def finish(run: Run) -> None:
-    """Write what was learned to the files asked for, and report it; InputError for an overflow."""
-    args = run.args
-    final_loss = average_loss(run.model, run.word_embeddings, run.y_true, args.shuffle)
-    if not all(loss <= FLOAT32_MAX for loss in [*run.losses, final_loss]):
-        raise InputError("the loss overflows: try a smaller --lr, smaller targets or vectors")
-    try:
-        if args.save:
-            checkpoint = {
-                "model_state_dict": run.model.state_dict(),
-                "losses": run.losses,
-                "word_embeddings": run.word_embeddings,
-                "options": vars(args),
-            }
-            write_file(run, args.save, lambda file: torch.save(checkpoint, file))
-    finally:
-        run.remember()
-        try:
-            if args.plot:
-                write_file(
-                    run,
-                    args.plot,
-                    lambda file: draw_figure(run).savefig(file, format=args.plot[-3:]),
-                )
-        finally:
-            last = run.history[-1]
-            words = ["any word"] * len(args.words) if args.shuffle else args.words
-            print_table(words, run.model.positional_embeddings)
-            print_predictions(words, run.y_true, last, args.shuffle)
-            print_evidence(last.evidence, args.shuffle, args.fixed_head)
-
-
-def main(argv: Sequence[object] | None = None) -> int:
+def main(argv: Iterable[object] | None = None) -> int:
     """Run the command line; return the exit status: 0, 1 if something failed, 130 after Ctrl-C."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # each epoch at once, and words in any alphabet
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
         return run_command(parse_args(argv))
     except KeyboardInterrupt:
-        print(f"{PROGRAM}: interrupted", file=sys.stderr)
+        say("interrupted")
         return 130
     except InputError as error:
-        complain(error)
+        say(f"error: {error}")
     except OSError as error:  # files have InputErrors of their own, so it is stdout that fails
-        with open(os.devnull, "w") as nowhere:  # Python will flush stdout once more when it exits
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
         if not isinstance(error, BrokenPipeError):
-            complain(f"cannot write the results: {error.strerror}")
+            say(f"error: cannot write the results: {error.strerror}")
     return 1
+
+
+def interrupt_once(stop: int, _: object) -> None:
+    """Treat a signal as Ctrl-C, and ignore it from then on: a closing terminal sends several."""
+    signal.signal(stop, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 # ------------------------------------- data: glove-wiki-gigaword-50 (PDDL 1.0, public domain)
@@ -893,6 +916,11 @@ learning 0.20461 0.48659 -0.55308 -0.27019 0.26336 0.15751 -0.28994 -0.51824 0.0
 """
 
 if __name__ == "__main__":
-    os.environ["MPLBACKEND"] = "agg"  # a notebook exports its own, which may not be installed here
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # schedulers stop a job with it
+    # What only a program of its own may do, and not a guest in a notebook's %run or in a thread
+    if "IPython" not in sys.modules and threading.current_thread() is threading.main_thread():
+        os.environ["MPLBACKEND"] = "agg"  # a notebook exports its own, which may not be installed
+        # Schedulers stop a job with SIGTERM, and a terminal that closes sends SIGHUP
+        for stop in signal.valid_signals() & {signal.SIGTERM, 1}:  # 1: Windows has no SIGHUP
+            if signal.getsignal(stop) == signal.SIG_DFL:  # under nohup it is ignored
+                signal.signal(stop, interrupt_once)
     sys.exit(main())
