@@ -38,7 +38,9 @@ def losses(words, word_embeddings, epochs, seed, shuffle=False):
 def share_by_position(word_embeddings, epochs, seed):
     """Return the part of the variance over all pairs of a word and a position that is by position."""
     model, _ = trained(word_embeddings, epochs, seed)
-    by_word, by_position = map(lpe.variance, lpe.prediction_parts(model, word_embeddings))
+    by_word, by_position = (
+        part.var(correction=0) for part in lpe.prediction_parts(model, word_embeddings)
+    )
     return by_position / (by_word + by_position)
 
 
@@ -63,8 +65,8 @@ for epochs in (20, 5000):
 for epochs in (20, 21, 100):
     runs = [losses(WORDS, GLOVE, epochs, seed) for seed in range(100)]
     span(f"loss after {epochs} epochs", [run.loss for run in runs])
-    span("loss without a table / with it", [run.without_table / run.loss for run in runs])
-show("loss after 21 epochs without a table, seed 0", losses(WORDS, GLOVE, 21, 0).without_table)
+    span("loss without a table / with it", [run.baseline_loss / run.loss for run in runs])
+show("loss after 21 epochs without a table, seed 0", losses(WORDS, GLOVE, 21, 0).baseline_loss)
 
 for name, words, epochs, shuffle in (
     ("first run", WORDS, 20, False),
@@ -74,7 +76,7 @@ for name, words, epochs, shuffle in (
     vectors = lpe.load_word_embeddings(words)
     runs = [losses(words, vectors, epochs, seed, shuffle) for seed in range(20)]
     span(f"{name}: after training", [run.loss for run in runs])
-    span(f"{name}: the same model without a table", [run.without_table for run in runs])
+    span(f"{name}: the same model without a table", [run.baseline_loss for run in runs])
 
 for name, words, shuffle in (("twice", TWICE, False), ("shuffled", WORDS, True)):
     vectors, cosines = lpe.load_word_embeddings(words), []

@@ -36,10 +36,8 @@ def name_of(value):
 # ---- what is refused: status 2, nothing on stdout, one line on stderr (all checked by `refused`)
 
 
-@pytest.mark.parametrize(
-    "value", ["", "0", "-1", "2.5", "nan", "many", f"{2**63}", "9" * 400, "8" * 5000], ids=name_of
-)
-def test_epochs_must_be_a_whole_number_from_1_and_below_2_to_the_63rd(refused, value):
+@pytest.mark.parametrize("value", ["", "0", "-1", "2.5", "nan", "many", "8" * 5000], ids=name_of)
+def test_epochs_must_be_a_whole_number_from_1(refused, value):
     unread = ["--vectors", "no/such/file"]  # so that a fault here does not train for ever
     assert refused(2, "--epochs", value, *unread).startswith("argument --epochs: ")
 
@@ -83,7 +81,7 @@ def test_the_name_of_a_figure_must_end_in_png_svg_or_pdf(refused, name):
 
 def test_a_fixed_head_is_not_compared(refused):
     line = refused(2, "--compare", "--fixed-head")
-    assert line.startswith("argument --compare: not with --fixed-head")
+    assert line == "argument --fixed-head: not allowed with argument --compare"
 
 
 @pytest.mark.parametrize(
@@ -175,13 +173,14 @@ def test_a_matplotlib_that_fails_is_found_before_training(command, broken_matplo
 def test_a_matplotlib_that_fails_leaves_the_last_line_to_ours(command, broken_matplotlib):
     line = command("--plot", "figure.png")[2].splitlines()[-1]
     assert line.startswith(f"{ERROR}argument --plot: needs matplotlib: ")
-    assert "python -m pip install" in line
+    assert f"type {sys.executable} -m pip install" in line
 
 
 def test_a_missing_matplotlib_is_answered_with_pip(refused, no_matplotlib):
     line = refused(2, "--plot", "figure.png")
     assert line.startswith("argument --plot: needs matplotlib: ")
-    assert line.endswith("python -m pip install -U matplotlib")
+    assert f": type {sys.executable} -m pip install -U matplotlib, " in line
+    assert line.endswith("uv run --with matplotlib")
 
 
 @pytest.mark.parametrize("package", ["gensim", "matplotlib", "numpy"], ids=str)

@@ -1,4 +1,4 @@
-"""What a run shows, its four losses: by hand, in plain Python, by least squares, by trained models."""
+"""What a run shows, its losses and parts: by hand, in plain Python, by least squares, by trained models."""
 
 import copy
 import random
@@ -20,7 +20,6 @@ from learnable_positional_embeddings import (
     prediction_parts,
     train,
     train_epoch,
-    variance,
     without_table,
 )
 
@@ -249,49 +248,41 @@ def test_targets_that_differ_in_float32_have_a_floor():
     assert loss_floor(["machine", "machine"], y_true) == 2.0**-48  # (2**-24)²
 
 
-# ---- always saying the mean
+# ---- the evidence
 
 
-def test_the_variance_by_hand():
-    # 0, 1/3, 2/3 and 1 are 1/2, 1/6, 1/6 and 1/2 from their mean: (9 + 1 + 1 + 9) / 36 / 4
-    assert variance(EVENLY) == approx(5 / 36)
-
-
-@pytest.mark.parametrize(
-    "n",
-    [1, 3, 7, 1000],
-    ids=["1 target", "3 targets", "7 targets", "1000 targets"],
-)
-def test_the_variance_of_equal_targets_is_exactly_zero(n):
-    assert variance(torch.tensor([0.1] * n)) == 0
-
-
-# ---- the four losses
+def plain(evidence):
+    """Return the evidence as a dictionary of numbers and lists of numbers."""
+    values = evidence._asdict()
+    assert evidence.by_word.dtype == evidence.by_position.dtype == torch.float64
+    lists = {name: values[name].tolist() for name in ("by_word", "by_position")}
+    return values | lists
 
 
 def evidence_by_hand(**options):
     model = model_of(BY_POSITION)
     baseline = without_table(model)
     words = one_number_a_row(BY_WORD)
-    evidence = measure(model, baseline, TWICE, words, ZERO_TO_THREE, **options)
-    return evidence._asdict()
+    return plain(measure(model, baseline, TWICE, words, ZERO_TO_THREE, **options))
 
 
 def test_the_evidence_of_words_in_order_by_hand():
     assert evidence_by_hand() == {
         "loss": 3.5,  # y_pred is 1 4 2 5: (1² + 3² + 0² + 2²) / 4
-        "without_table": 3.0,  # y_pred is 1 4 1 4: (1² + 3² + 1² + 1²) / 4
+        "baseline_loss": 3.0,  # y_pred is 1 4 1 4: (1² + 3² + 1² + 1²) / 4
         "floor": 1.0,  # machine has the targets 0 2, learning 1 3: all are 1 from their mean
-        "mean_loss": 1.25,  # the targets are 1.5 0.5 0.5 1.5 from the mean of all
+        "by_word": BY_WORD,
+        "by_position": BY_POSITION,
     }
 
 
 def test_the_evidence_of_shuffled_words_by_hand():
     assert evidence_by_hand(shuffle=True) == {
         "loss": 5.0,  # see above
-        "without_table": 4.5,  # 1 or 4 where 0, 1, 2, 3 is right: 8.5, 4.5, 2.5, 2.5
+        "baseline_loss": 4.5,  # 1 or 4 where 0, 1, 2, 3 is right: 8.5, 4.5, 2.5, 2.5
         "floor": 1.25,  # every word meets every target, so the best answer is their mean
-        "mean_loss": 1.25,
+        "by_word": [2.5] * 4,  # any word may stand there: (1 + 4 + 1 + 4) / 4
+        "by_position": BY_POSITION,
     }
 
 
@@ -331,20 +322,24 @@ def test_the_evidence_in_plain_python(seed, shuffle):
     orders = list(permutations(by_word)) if shuffle else [by_word]
     expected = {
         "loss": loss_in_plain_python(orders, by_position, y_true),
-        "without_table": loss_in_plain_python(orders, [0] * len(words), y_true),
+        "baseline_loss": loss_in_plain_python(orders, [0] * len(words), y_true),
         "floor": pvariance(y_true) if shuffle else floor_in_plain_python(words, y_true),
-        "mean_loss": pvariance(y_true),
+        "by_word": [fmean(by_word)] * len(words) if shuffle else by_word,
+        "by_position": by_position,
     }
     model = model_of(by_position)
     vectors = one_number_a_row(by_word)
     evidence = measure(model, without_table(model), words, vectors, y_true, shuffle)
-    assert evidence._asdict() == approx(expected, rel=1e-9, abs=1e-12)
+    shown = plain(evidence)
+    assert shown.keys() == expected.keys()
+    for name, value in expected.items():
+        assert shown[name] == approx(value, rel=1e-9, abs=1e-12), name
 
 
 # ---- the baseline
 
 
-def trained(
+def trained_models(
     words,
     y_true=EVENLY,
     *,
@@ -354,7 +349,7 @@ def trained(
     fixed_head=False,
     seed=0,
 ):
-    """Return the evidence of a model and a baseline, trained from one head on the same orders."""
+    """Return a model and a baseline, trained from one head on the same orders."""
     torch.manual_seed(seed)
     vectors = load_word_embeddings(words)
     model = PositionalModel(*vectors.shape, fixed_head)
@@ -363,32 +358,38 @@ def trained(
     train(model, vectors, y_true, epochs=epochs, lr=lr, shuffle=shuffle)
     torch.set_rng_state(orders)
     train(baseline, vectors, y_true, epochs=epochs, lr=lr, shuffle=shuffle)
-    return measure(model, baseline, words, vectors, y_true, shuffle)
+    return model, baseline
+
+
+def trained(words, y_true=EVENLY, *, shuffle=False, **settings):
+    """Return the evidence of such a model and baseline."""
+    models = trained_models(words, y_true, shuffle=shuffle, **settings)
+    return measure(*models, words, load_word_embeddings(words), y_true, shuffle)
 
 
 def test_where_words_tell_all_the_baseline_is_almost_as_good():
     evidence = trained(FOUR_WORDS)
     assert evidence.loss == approx(2.162e-4, rel=1e-3)
-    assert evidence.without_table == approx(2.47e-4, rel=3e-3)
+    assert evidence.baseline_loss == approx(2.47e-4, rel=3e-3)
 
 
 def test_where_words_tell_half_the_baseline_stays_on_the_floor():
     evidence = trained(TWICE, epochs=500)
     assert evidence.loss == approx(8.788e-6, rel=1e-2)
-    assert evidence.without_table == approx(1 / 9, rel=1e-4)
+    assert evidence.baseline_loss == approx(1 / 9, rel=1e-4)
 
 
 def test_where_words_tell_nothing_the_baseline_stays_above_the_floor():
     evidence = trained(FOUR_WORDS, epochs=500, shuffle=True)
     assert evidence.loss == approx(3.479e-6, rel=1e-2)
-    assert evidence.without_table == approx(0.145, rel=1e-3)  # 5/36, the floor, is 0.139
+    assert evidence.baseline_loss == approx(0.145, rel=1e-3)  # 5/36, the floor, is 0.139
 
 
 def test_under_a_fixed_head_the_baseline_stays_where_it_began():
     targets = torch.tensor([0.6, 0.9, 1.7, 2.5])
     evidence = trained(FOUR_WORDS, targets, lr=0.01, fixed_head=True)
     assert evidence.loss == approx(2.278e-4, rel=1e-3)
-    assert evidence.without_table == approx(22.6534, abs=5.1e-5)
+    assert evidence.baseline_loss == approx(22.6534, abs=5.1e-5)
 
 
 def test_with_a_fixed_head_no_epoch_changes_the_baselines_loss():
@@ -402,26 +403,27 @@ def test_with_a_fixed_head_no_epoch_changes_the_baselines_loss():
 @in_order_and_shuffled
 def test_before_training_a_model_and_its_baseline_have_the_same_loss(shuffle):
     evidence = trained(TWICE, epochs=0, shuffle=shuffle)
-    assert evidence.loss == evidence.without_table
+    assert evidence.loss == evidence.baseline_loss
 
 
 @SEEDS
 @in_order_and_shuffled
 def test_the_baseline_is_never_below_the_floor(seed, shuffle):
     evidence = trained(TWICE, epochs=100, shuffle=shuffle, seed=seed)
-    assert evidence.without_table >= evidence.floor
+    assert evidence.baseline_loss >= evidence.floor
 
 
 def test_shuffled_a_fixed_head_cannot_unlearn_the_words():
     evidence = trained(FOUR_WORDS, epochs=100, shuffle=True, fixed_head=True)
     by_word = load_word_embeddings(FOUR_WORDS).sum(dim=1)  # w is all ones
-    assert evidence.loss > variance(by_word)
+    assert evidence.loss > by_word.var(correction=0)
 
 
 def printed_without_table(stdout):
-    """Return the baseline's loss as the report has it."""
+    """Return the baseline's two losses as the report has them."""
     _, _, second, *_ = stdout.split("\n\n")[-2].splitlines()  # after a heading and the model's
-    return float(second.split()[-1])
+    assert second.startswith("the same model without a table ")
+    return [float(loss) for loss in second.split()[-2:]]
 
 
 @pytest.mark.parametrize(
@@ -434,7 +436,12 @@ def printed_without_table(stdout):
 )
 def test_a_run_trains_its_baseline_from_the_same_head_on_the_same_orders(command, option, settings):
     _, stdout, _ = command("--words", *TWICE, "--epochs", 3, "--seed", 3, *option)
-    expected = trained(TWICE, epochs=3, seed=3, **settings).without_table
+    pairs = trained_models(TWICE, epochs=3, seed=3, **settings)
+    vectors = load_word_embeddings(TWICE)
+    expected = [
+        measure(*pairs, TWICE, vectors, EVENLY, over_all).baseline_loss
+        for over_all in (False, True)
+    ]
     assert printed_without_table(stdout) == approx(expected, rel=1e-4)
 
 
@@ -504,7 +511,7 @@ def floor_of_twice(y_true, **options):
 
 
 def evidence_of_model(y_true, vectors=VECTORS, **options):
-    return measure(MODEL, MODEL, TWICE, vectors, y_true, **options)
+    return plain(measure(MODEL, MODEL, TWICE, vectors, y_true, **options))
 
 
 USES = pytest.mark.parametrize(
@@ -609,7 +616,7 @@ def test_word_vectors_are_had_for_a_generator_of_words_too(source):
 
 
 def measure_words(words):
-    return measure(MODEL, MODEL, words, VECTORS, ZERO_TO_THREE)
+    return plain(measure(MODEL, MODEL, words, VECTORS, ZERO_TO_THREE))
 
 
 def test_the_evidence_is_had_for_a_generator_of_words_too():

@@ -19,6 +19,17 @@ LARGE = ["--words", *"abcdefgh" * 50, "--vectors", "random"]  # their vectors ar
 INTERRUPTED = "learnable_positional_embeddings.py: interrupted\n"
 
 
+def stopped(epochs, of=20):
+    """Return the line that says how far a run came."""
+    nothing = "" if epochs else ": nothing was written"
+    return f"learnable_positional_embeddings.py: stopped after {epochs} of {of} epochs{nothing}\n"
+
+
+def interrupted(path):
+    """Return the line that says of which file Ctrl-C came in the way."""
+    return f"learnable_positional_embeddings.py: {path}: interrupted while it was written\n"
+
+
 def trained(epochs, *, seed=0, shuffle=False):
     """Train on the four words in a plain way; return the model and its losses."""
     torch.manual_seed(seed)
@@ -56,7 +67,7 @@ def figure(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", Mock())
     monkeypatch.setitem(sys.modules, "matplotlib.figure", Mock())
     drawn = SimpleNamespace(savefig=lambda file, **_: file.write(b"a figure"))
-    monkeypatch.setattr(lpe, "draw_figure", lambda _: drawn)
+    monkeypatch.setattr(lpe, "draw_figure", lambda *_: drawn)
     return tmp_path / "figure.png"
 
 
@@ -153,8 +164,15 @@ NEVER_WRITTEN = ["--epochs", 0]  # refused next, so that a fault here harms nobo
 
 @pytest.mark.parametrize(
     "name",
-    ["", ".", "folder", "no/model.pt", "old.png/model.pt", "model.pt/", "a" * 300],
-    ids=["none", "dot", "folder", "missing folder", "file as folder", "trailing slash", "long"],
+    [
+        "",
+        ".",
+        "folder",
+        "no/model.pt",
+        "old.png/model.pt",
+        "a" * 300,
+    ],
+    ids=["none", "dot", "folder", "missing folder", "file as folder", "long"],
 )
 def test_a_name_that_cannot_be_written_is_refused(refused, old, monkeypatch, name):
     monkeypatch.chdir(old.parent)
@@ -196,8 +214,21 @@ def test_one_file_for_both_is_refused(refused, old, figure, monkeypatch, other):
     monkeypatch.chdir(old.parent)
     os.symlink(old, "link")
     line = refused(2, "--save", other, "--plot", "old.png")
-    assert line.startswith("argument --plot: ")
-    assert line.endswith(" is the file of --save")
+    assert line.startswith("--vectors, --save and --plot need files of their own, not ")
+    assert line.endswith(f"{other} old.png")
+
+
+@pytest.mark.parametrize("option", ["--save", "--plot"], ids=str)
+@pytest.mark.parametrize("other", ["old.png", "no/../old.png", "link"], ids=str)
+def test_the_file_of_the_vectors_is_not_written_over(
+    refused, old, figure, monkeypatch, option, other
+):
+    monkeypatch.chdir(old.parent)
+    os.symlink(old, "link.png")
+    other = "link.png" if other == "link" else other
+    old.write_text("dog 1 2\n")
+    refused(2, "--words", "dog", "--vectors", "old.png", option, other)
+    assert old.read_text() == "dog 1 2\n"
 
 
 def test_a_command_line_that_is_refused_writes_nothing(refused, old, figure):
@@ -263,7 +294,9 @@ def test_a_file_that_fails_half_way_costs_no_report(failed, command):
 
 
 def test_a_file_that_fails_half_way_is_named(failed, old):
-    assert failed.stderr.startswith(f"{ERROR}{old} was not written: ")
+    assert failed.stderr == interrupted(old) or failed.stderr.startswith(
+        f"{ERROR}{old} was not written: "
+    )
 
 
 def test_what_torch_says_of_a_failure_is_told_in_one_line(command, old):
@@ -279,10 +312,10 @@ def test_a_full_disk_is_told_in_one_line(command, old):
     assert "File too large" in stderr
 
 
-def test_ctrl_c_while_a_file_is_written_is_told_of_the_file_and_of_the_run(command, old):
+def test_ctrl_c_while_a_file_is_written_is_told_of_the_file(command, old):
     with ctrl_c_is_pressed():
         status, _, stderr = command("--save", old)
-    assert (status, stderr) == (130, f"{ERROR}{old} was not written: interrupted\n{INTERRUPTED}")
+    assert (status, stderr) == (130, interrupted(old))
 
 
 def test_a_folder_that_goes_away_while_training_is_told(command, tmp_path, monkeypatch):
@@ -306,7 +339,7 @@ def test_a_checkpoint_that_fails_costs_no_figure(command, old, figure, failure):
 
 def test_a_figure_too_large_for_the_disk_costs_no_checkpoint(command, old, figure, monkeypatch):
     large = SimpleNamespace(savefig=lambda file, **_: file.write(bytes(20_000)))
-    monkeypatch.setattr(lpe, "draw_figure", lambda _: large)
+    monkeypatch.setattr(lpe, "draw_figure", lambda *_: large)
     with disk_is_full():
         status = command("--save", old, "--plot", figure)[0]
     assert (status, figure.exists()) == (1, False)
@@ -326,7 +359,7 @@ def test_ctrl_c_while_the_figure_is_drawn_names_it_and_costs_no_report(
     monkeypatch.setattr(lpe, "draw_figure", ctrl_c)
     status, stdout, stderr = command("--plot", figure)
     assert (status, stdout) == (130, report)
-    assert stderr == f"{ERROR}{figure} was not written: interrupted\n{INTERRUPTED}"
+    assert stderr == interrupted(figure)
 
 
 def test_a_run_whose_loss_overflows_replaces_no_file(command, old, figure):
@@ -349,18 +382,37 @@ MOMENTS = pytest.mark.parametrize(
 )
 
 
+def assert_kept(old, epochs):
+    """Assert that a file has what was learned; before the first epoch, that it stays."""
+    if epochs:
+        assert saved_losses(old) == trained(epochs)[1]
+    else:
+        assert old.read_bytes() == OLD
+
+
 @MOMENTS
 def test_ctrl_c_keeps_what_was_learned(command, old, monkeypatch, text, epochs):
     before(text, ctrl_c, monkeypatch)
     command("--save", old, "--compare")
-    assert saved_losses(old) == trained(epochs)[1]
+    assert_kept(old, epochs)
 
 
 @MOMENTS
-def test_ctrl_c_ends_in_130_and_one_line(command, monkeypatch, text, epochs):
+@pytest.mark.parametrize("is_saved", [False, True], ids=["", "saved"])
+def test_ctrl_c_ends_in_130_and_one_line(
+    command, old, monkeypatch, request, text, epochs, is_saved
+):
     before(text, ctrl_c, monkeypatch)
-    status, _, stderr = command("--compare")
-    assert (status, stderr) == (130, INTERRUPTED)
+    status, _, stderr = command("--compare", *(["--save", old] if is_saved else []))
+    in_training = text.strip().endswith("/20") or epochs < 20
+    assert (status, stderr) == (130, stopped(epochs) if in_training else INTERRUPTED)
+
+
+def test_before_the_first_epoch_there_is_no_report_and_no_new_file(command, monkeypatch, tmp_path):
+    before("words  ", ctrl_c, monkeypatch)
+    _, stdout, _ = command("--save", tmp_path / "model.pt")
+    assert "positional embeddings" not in stdout
+    assert os.listdir(tmp_path) == []
 
 
 def test_ctrl_c_keeps_the_parameters_of_its_epoch(command, old, monkeypatch):
@@ -390,26 +442,31 @@ def test_after_ctrl_c_nothing_is_compared(command, monkeypatch):
 
 def test_ctrl_c_in_the_comparison_costs_no_report(command, monkeypatch):
     before("none  ", ctrl_c, monkeypatch)
-    assert "\nalways saying the mean " in command("--compare")[1]
+    assert "\nwith the table " in command("--compare")[1]
 
 
 def test_ctrl_c_while_the_report_is_computed_costs_no_checkpoint(command, old, monkeypatch):
-    monkeypatch.setattr(lpe, "loss_floor", ctrl_c)
+    before(" 20/20", lambda: monkeypatch.setattr(lpe, "loss_floor", ctrl_c), monkeypatch)
     command("--save", old)
     assert saved_losses(old) == trained(20)[1]
 
 
+SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"]
+
+
 @POSIX
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
-def test_a_signal_from_outside_is_a_ctrl_c(script, old, request, number):
-    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # if a shell had it ignored
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, heard))
+@pytest.mark.parametrize("name", SIGNALS, ids=SIGNALS)
+def test_a_signal_from_outside_is_a_ctrl_c(script, old, request, name):
+    number = signal.Signals[name]
+    default = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
+    heard = signal.signal(number, default)  # if a shell had it ignored
+    request.addfinalizer(lambda: signal.signal(number, heard))
     process = script("--epochs", 10**8, "--save", old)
     next(line for line in process.stdout if line.startswith("epoch"))  # it has begun to train
     process.send_signal(number)
     stdout, stderr = process.communicate()
-    assert (process.returncode, stderr) == (130, INTERRUPTED)
-    assert "\nalways saying the mean " in stdout
+    assert (process.returncode, stderr) == (130, stopped(len(saved_losses(old)), 10**8))
+    assert "\nwith the table " in stdout
     assert saved_losses(old) != []
 
 
@@ -429,8 +486,11 @@ def piped_stdout():
 def test_a_reader_who_goes_away_costs_no_file(command, old, monkeypatch, text, epochs):
     with piped_stdout() as goes_away:
         before(text, goes_away, monkeypatch)
-        command("--save", old, "--compare")
-    assert saved_losses(old) == trained(epochs)[1]
+        stderr = command("--save", old, "--compare")[2]
+    if text == " 7/20":
+        epochs = 7
+    assert_kept(old, epochs)
+    assert stderr == ("" if epochs == 20 else stopped(epochs))
 
 
 @POSIX
@@ -442,19 +502,19 @@ def test_a_reader_who_goes_away_is_not_complained_of(command, monkeypatch, text,
 
 
 @POSIX
-def test_a_reader_who_goes_away_costs_no_figure(command, figure):
+def test_a_reader_who_goes_away_costs_no_figure(command, figure, monkeypatch):
     with piped_stdout() as goes_away:
-        goes_away()
+        before(" 7/20", goes_away, monkeypatch)
         command("--plot", figure)
     assert figure.read_bytes() == b"a figure"
 
 
 @POSIX
-def test_a_file_that_fails_is_told_though_nobody_reads_stdout(command, old):
+def test_a_file_that_fails_is_told_though_nobody_reads_stdout(command, old, monkeypatch):
     with torch_fails(), piped_stdout() as goes_away:
-        goes_away()
+        before(" 7/20", goes_away, monkeypatch)
         stderr = command("--save", old)[2]
-    assert stderr == f"{ERROR}{old} was not written: no number\n"
+    assert stderr == f"{ERROR}{old} was not written: no number\n{stopped(7)}"
 
 
 # ---- what is kept for the figure
@@ -468,24 +528,27 @@ def history(command, figure, monkeypatch):
         draw_figure = Mock()
         monkeypatch.setattr(lpe, "draw_figure", draw_figure)
         command("--plot", figure, *options)
-        return draw_figure.call_args.args[0].history
+        words, y_true, model, history, shuffle = draw_figure.call_args.args
+        assert (words, y_true.tolist(), shuffle) == (FOUR_WORDS, Y_TRUE.tolist(), False)
+        assert isinstance(model, lpe.PositionalModel)
+        return history
 
     return run
 
 
 def test_of_a_short_run_every_epoch_is_drawn(history):
-    assert [snapshot.epoch for snapshot in history("--epochs", 5)] == [0, 1, 2, 3, 4, 5]
+    assert [*history("--epochs", 5)] == [0, 1, 2, 3, 4, 5]
 
 
 def test_what_is_drawn_of_an_epoch_is_from_before_its_step(history):
-    losses = [snapshot.evidence.loss for snapshot in history("--epochs", 3)]
+    losses = [evidence.loss for evidence in history("--epochs", 3).values()]
     assert losses[:3] == pytest.approx(trained(3)[1])
 
 
-def test_of_a_long_run_at_most_some_200_epochs_are_drawn(history, monkeypatch):
+def test_of_a_long_run_a_few_hundred_epochs_are_drawn(history, monkeypatch):
     monkeypatch.setattr(lpe, "train_epoch", lambda *_, **__: 0.5)  # soon done
-    epochs = [snapshot.epoch for snapshot in history("--epochs", 5_000)]
-    assert 100 < len(epochs) < 210
+    epochs = [*history("--epochs", 5_000)]
+    assert 100 < len(epochs) < 300
 
 
 @pytest.fixture
@@ -493,8 +556,7 @@ def drawn(history, monkeypatch):
     """The epochs that are drawn of a run of a million, interrupted after 1,700."""
     monkeypatch.setattr(lpe, "train_epoch", lambda *_, **__: 0.5)  # soon done
     before("1700/1000000", ctrl_c, monkeypatch)
-    snapshots = history("--epochs", 1_000_000)
-    return [snapshot.epoch for snapshot in snapshots]
+    return [*history("--epochs", 1_000_000)]
 
 
 def test_of_an_interrupted_run_the_first_epochs_are_drawn(drawn):
@@ -513,4 +575,4 @@ def test_of_an_interrupted_run_the_epochs_drawn_leave_no_gap(drawn):
 
 def test_the_longest_run_has_its_first_epochs_drawn(history, monkeypatch):
     before(" 3/", ctrl_c, monkeypatch)
-    assert [snapshot.epoch for snapshot in history("--epochs", 2**63 - 1)] == [0, 1, 2, 3]
+    assert [*history("--epochs", 2**63 - 1)] == [0, 1, 2, 3]

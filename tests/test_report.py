@@ -78,8 +78,9 @@ def loss_lines(stdout):
 
 
 def losses(stdout):
-    """Return the four losses: after training, without a table, the floor, of the mean."""
-    return [float(line.split()[-1]) for line in loss_lines(stdout)[1:]]
+    """Return two columns: with the table, without one, the floor; in this order, in random."""
+    pairs = [line.split()[-2:] for line in loss_lines(stdout)[1:]]
+    return [[float(pair[column]) for pair in pairs] for column in (0, 1)]
 
 
 def conclusion_of(stdout):
@@ -106,7 +107,7 @@ def test_the_header_says_what_is_trained_and_how(by_hand):
 
 
 def test_without_an_option_the_vectors_are_called_after_gensims_model(report):
-    assert "\nvectors   glove-wiki-gigaword-50\n" in report()
+    assert "\nvectors   glove-wiki-gigaword-50 (the script's own copy)\n" in report()
 
 
 def test_the_header_names_a_fixed_head(by_hand):
@@ -132,9 +133,10 @@ def test_the_header_says_that_a_loss_is_taken_before_the_step(by_hand):
 
 def test_a_long_file_name_does_not_widen_the_header(report, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / ("v" * 99)).write_text("dog 1 2\n")
-    stdout = report("--words", "dog", "--vectors", "v" * 99)
-    assert f"\nvectors   {'v' * 70}\n" in stdout  # 80 characters
+    name = "v" * 98 + "w"
+    (tmp_path / name).write_text("dog 1 2\n")
+    stdout = report("--words", "dog", "--vectors", name)
+    assert f"\nvectors   ...{'v' * 66}w\n" in stdout  # 80 characters
 
 
 def test_every_epoch_has_a_line_with_five_significant_digits_of_its_loss(by_hand):
@@ -167,12 +169,16 @@ def train_by_exported_names(*, source=None, shuffle=False, seed=0):
     model = lpe.PositionalModel(4, 50)
     baseline = lpe.without_table(model)
     settings = {"epochs": 20, "lr": 0.02, "shuffle": shuffle}
+    start = lpe.measure(model, baseline, FOUR_WORDS, vectors, Y_TRUE, shuffle)
     before = torch.get_rng_state()
     epoch_losses = lpe.train(model, vectors, Y_TRUE, **settings)
     torch.set_rng_state(before)  # so that the baseline is given the same orders
     lpe.train(baseline, vectors, Y_TRUE, **settings)
-    evidence = lpe.measure(model, baseline, FOUR_WORDS, vectors, Y_TRUE, shuffle)
-    return SimpleNamespace(model=model, losses=epoch_losses, evidence=evidence)
+    columns = [
+        lpe.measure(model, baseline, FOUR_WORDS, vectors, Y_TRUE, over_all)
+        for over_all in (False, True)
+    ]
+    return SimpleNamespace(model=model, losses=epoch_losses, start=start, columns=columns)
 
 
 RUNS = pytest.mark.parametrize(
@@ -195,10 +201,13 @@ def test_the_printed_losses_are_those_that_train_returns(report, options, settin
 
 
 @RUNS
-def test_the_four_losses_are_those_that_measure_returns(report, options, settings):
-    expected = train_by_exported_names(**settings).evidence
+def test_the_losses_are_those_that_measure_returns(report, options, settings):
+    columns = train_by_exported_names(**settings).columns
     printed = losses(report(*options))
-    assert printed == [float(lpe.five_digits(loss)) for loss in expected]
+    assert printed == [
+        [float(lpe.five_digits(loss)) for loss in (each.loss, each.baseline_loss, each.floor)]
+        for each in columns
+    ]
 
 
 @RUNS
@@ -210,9 +219,10 @@ def test_the_printed_table_is_the_one_that_was_learned(report, options, settings
 
 
 @RUNS
-def test_the_report_ends_with_the_conclusion_from_its_four_losses(report, options, settings):
-    evidence = train_by_exported_names(**settings).evidence
-    text = lpe.conclusion(evidence, settings.get("shuffle", False), fixed_head=False)
+def test_the_report_ends_with_the_conclusion_from_its_losses(report, options, settings):
+    run = train_by_exported_names(**settings)
+    shuffle = settings.get("shuffle", False)
+    text = lpe.conclusion(run.start, *run.columns, shuffle, fixed_head=False)
     assert report(*options).endswith(f"\n\n{text}\n")
 
 
@@ -343,7 +353,7 @@ def test_in_order_the_part_by_word_is_no_mean(by_hand):
     ],
 )
 def test_a_number_has_decimals_or_an_exponent_where_they_show_too_little(value, text):
-    assert lpe.number(value) == text
+    assert lpe.six_decimals(torch.tensor(value, dtype=torch.float64)) == f"{text:>12}"
 
 
 @pytest.mark.parametrize(
@@ -390,63 +400,103 @@ def test_nothing_is_printed_as_nan_or_as_minus_zero(report, options):
 # ---------------------------------------------------------------------------- evidence
 
 
-def test_the_four_losses_stand_under_each_other_in_this_order(by_hand):
+def test_the_losses_stand_under_each_other_in_this_order(by_hand):
     heading, *lines = loss_lines(by_hand())
-    assert heading == "losses"
+    assert re.split("  +", heading) == ["losses", "in this order", "in random order"]
     assert [line.split("  ")[0] for line in lines] == [
-        "after training",
+        "with the table",
         "the same model without a table",
         "floor: one answer per word",
-        "always saying the mean",
     ]
-    assert len({len(line) for line in lines}) == 1, "they do not end in the same column"
+    ends = [[end.end() for end in re.finditer(r"\S(?=  |$)", line)][1:] for line in lines]
+    end_of_first = heading.index("in this order") + len("in this order")
+    assert ends == [[end_of_first, len(heading)]] * 3, "they do not end in the same columns"
 
 
-def test_the_four_losses_by_hand(by_hand):
-    assert losses(by_hand()) == [
-        0.625,  # after training the errors are 1 and -0.5: (1 + 0.25) / 2
+LOSSES_BY_HAND = [
+    [  # in this order
+        0.625,  # with the table the errors are 1 and -0.5: (1 + 0.25) / 2
         2.5,  # without a table they stay 2 and -1
         0,  # the floor: each word has one target
-        0.0625,  # the mean is 0.75, so wrong by 0.25 both times
-    ]
+    ],
+    [  # in random order: also man dog, where the answers by word are -0.5 and 3
+        # The parts by position are -1 and 0.5, the answers -1.5 and 3.5, the errors -2.5 and 3:
+        4.125,  # 7.625, and 0.625 in this order
+        3.375,  # the errors are -1.5 and 2.5: 4.25, and 2.5 in this order
+        0.0625,  # each word meets each target: the mean is 0.75, so wrong by 0.25 both times
+    ],
+]
+
+
+def test_the_losses_by_hand(by_hand):
+    assert losses(by_hand()) == LOSSES_BY_HAND
 
 
 def test_the_floor_of_words_with_two_targets_by_hand(by_hand):
     printed = losses(by_hand("--words", "dog", "man", "dog", "man", "--targets", 1, 2, 3, 6))
-    _, _, floor, mean_loss = printed
+    [[_, _, floor], [_, _, floor_in_random_order]] = printed
     assert floor == 2.5  # 2 and 4: wrong by 1 2 1 2
-    assert mean_loss == 3.5  # 3: wrong by 2 1 0 3
+    assert floor_in_random_order == 3.5  # 3: wrong by 2 1 0 3
 
 
-def test_shuffled_the_heading_says_what_the_losses_are(by_hand):
-    assert loss_lines(by_hand("--shuffle"))[0] == "losses, averaged over all orders of the words"
+def test_shuffled_the_losses_are_the_same_measurements(by_hand):
+    stdout = by_hand("--shuffle")
+    assert loss_lines(stdout)[0] == loss_lines(by_hand())[0]
+    [[_, *in_this_order], [_, *in_random_order]] = losses(stdout)
+    assert in_this_order == LOSSES_BY_HAND[0][1:]
+    assert in_random_order == LOSSES_BY_HAND[1][1:]
 
 
-def test_shuffled_the_losses_are_averages_over_all_orders(by_hand):
-    printed = losses(by_hand("--shuffle"))
-    # dog man: errors 2 and -1, loss 2.5; man dog: errors -1.5 and 2.5, loss 4.25
-    _, without_table, floor, _ = printed
-    assert without_table == 3.375
-    assert floor == 0.0625  # each word meets each target
+def test_shuffled_the_loss_with_the_table_is_that_of_the_predictions(by_hand):
+    stdout = by_hand("--shuffle")
+    _, _, _, by_position = predictions(stdout)
+    target = torch.tensor([1, 0.5])
+    errors = [torch.tensor(by_word) + by_position - target for by_word in ([3, -0.5], [-0.5, 3])]
+    left, right = (error.square().mean().item() for error in errors)
+    [[in_this_order, *_], [in_random_order, *_]] = losses(stdout)
+    assert [in_this_order, in_random_order] == pytest.approx([left, (left + right) / 2], rel=1e-4)
 
 
 # ---------------------------------------------------------------------------- conclusion
 
 
-def conclusion(*, shuffle=False, fixed_head=False, **values):
-    """Return what is said of a run that ended at half its floor, but for the values given."""
-    evidence = lpe.Evidence(loss=0.05, without_table=0.1, floor=0.1, mean_loss=1.0)
-    return " ".join(lpe.conclusion(evidence._replace(**values), shuffle, fixed_head).split())
+def conclusion(*, shuffle=False, fixed_head=False, start=0.2, **values):
+    """Return what is said of a run at half its floor in either column, but for the values given.
+
+    `loss=0.2` is the loss in this order, `random_loss=0.2` that in random order.
+    """
+    columns = {"": {"loss": 0.05, "floor": 0.1}, "random_": {"loss": 0.5, "floor": 1.0}}
+    evidence = []
+    for prefix, column in columns.items():
+        numbers = {"baseline_loss": 0.1} | column
+        for name in numbers:
+            numbers[name] = values.pop(f"{prefix}{name}", numbers[name])
+        nothing = torch.zeros(0)
+        evidence.append(lpe.Evidence(by_word=nothing, by_position=nothing, **numbers))
+    assert not values
+    before = evidence[shuffle]._replace(loss=start, baseline_loss=start)
+    return " ".join(lpe.conclusion(before, *evidence, shuffle, fixed_head).split())
 
 
 ORDERS = pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
 HEADS = pytest.mark.parametrize("fixed_head", [False, True], ids=["trained head", "fixed head"])
+USED = "In this order the loss is below the floor: positions were used."
+NO_PROOF = "In this order the loss is not below the floor: it is no proof that positions were used."
+FLOOR_0 = "In this order one answer per word can be right everywhere: the floor is 0."
+KNOWN = "In random order the loss is below the floor: something about positions is known."
+NOT_KNOWN = "In random order always saying the targets' mean would do as well or better."
+DIVERGED = "Without a table the loss rose: with a smaller --lr the two can be compared."
+HARDER = (
+    "For a task that words alone cannot solve, run, without other options: "
+    "--words machine learning machine learning --epochs 500"
+)
+LONGER = "A longer run may bring the loss lower."
 
 
 @ORDERS
 @HEADS
 def test_equal_targets_leave_nothing_to_tell_apart(shuffle, fixed_head):
-    text = conclusion(mean_loss=0, floor=0, shuffle=shuffle, fixed_head=fixed_head)
+    text = conclusion(floor=0, random_floor=0, shuffle=shuffle, fixed_head=fixed_head)
     assert text == "All targets are the same: there is nothing to tell apart."
 
 
@@ -454,44 +504,59 @@ def test_equal_targets_leave_nothing_to_tell_apart(shuffle, fixed_head):
 @HEADS
 @pytest.mark.parametrize("floor", [0, 0.1], ids=["floor 0", "a floor"])
 def test_a_loss_above_that_of_the_mean_is_called_worse(floor, shuffle, fixed_head):
-    text = conclusion(loss=1.1, floor=floor, shuffle=shuffle, fixed_head=fixed_head)
-    assert text.startswith("This is worse than always saying the mean.")
+    trained = {"random_loss" if shuffle else "loss": 1.1}
+    text = conclusion(floor=floor, shuffle=shuffle, fixed_head=fixed_head, **trained)
+    assert text.startswith("This is worse than always saying the targets' mean.")
+    assert "positions" not in text
+
+
+@ORDERS
+def test_a_loss_above_that_of_the_mean_in_the_other_column_is_not_called_worse(shuffle):
+    other = {"loss" if shuffle else "random_loss": 1.1}
+    assert "worse" not in conclusion(shuffle=shuffle, **other)
 
 
 def test_of_a_loss_that_rose_a_smaller_lr_is_advised_before_more_epochs():
     text = conclusion(loss=1.1)
-    assert "If the loss rose, try a smaller --lr. If it fell, more --epochs" in text
+    assert "If the loss rose, try a smaller --lr. If it fell, more --epochs may help." in text
+
+
+def test_shuffled_a_fixed_head_is_said_to_be_unable_to_unlearn_the_words():
+    text = conclusion(random_loss=1.1, shuffle=True, fixed_head=True)
+    assert (
+        text
+        == "This is worse than always saying the targets' mean. A fixed head cannot unlearn the words."
+    )
 
 
 def test_a_loss_that_prints_like_that_of_the_mean_is_not_called_worse():
-    assert "worse" not in conclusion(loss=1.000001, mean_loss=1.0)  # both are printed 1.0000
+    assert "worse" not in conclusion(loss=1.000001)  # both are printed 1.0000
 
 
-def test_with_a_floor_of_zero_the_user_is_sent_to_the_baseline_and_to_a_harder_task():
-    text = conclusion(floor=0)
-    assert "Each word here has one target" in text
-    assert "the floor is 0" in text
-    assert "first two losses" in text
-    assert text.endswith("--words machine learning machine learning --epochs 500")
+def test_with_a_floor_of_zero_the_user_is_sent_to_a_harder_task():
+    assert conclusion(floor=0) == f"{FLOOR_0} {KNOWN} {HARDER}"
+
+
+def test_shuffled_the_user_is_not_sent_to_a_harder_task():
+    assert HARDER not in conclusion(floor=0, shuffle=True)
 
 
 @ORDERS
 @pytest.mark.parametrize(
-    ("loss", "floor"),
-    [(0.05, 0), (0.1, 0.1), (0.2, 0.1)],
-    ids=["floor 0", "at the floor", "above the floor"],
+    ("loss", "floor", "said"),
+    [(0.05, 0, FLOOR_0), (0.1, 0.1, NO_PROOF), (0.2, 0.1, NO_PROOF), (0.05, 0.1, USED)],
+    ids=["floor 0", "at the floor", "above the floor", "below the floor"],
 )
-def test_of_a_fixed_head_not_below_the_floor_only_that_is_said(loss, floor, shuffle):
+def test_of_a_fixed_head_one_sentence_a_column_is_said(loss, floor, said, shuffle):
     text = conclusion(loss=loss, floor=floor, fixed_head=True, shuffle=shuffle)
-    assert text == "The head is fixed, so only the table was trained."
+    assert text == f"{said} {KNOWN}"
 
 
 @ORDERS
 @HEADS
 def test_a_loss_below_the_floor_shows_that_positions_were_used(shuffle, fixed_head):
     text = conclusion(loss=0.05, floor=0.1, shuffle=shuffle, fixed_head=fixed_head)
-    assert "a loss of at least 0.10000" in text
-    assert "positions were used" in text
+    assert text.startswith(USED)
     assert "no proof" not in text
 
 
@@ -500,29 +565,67 @@ def test_a_loss_below_the_floor_shows_that_positions_were_used(shuffle, fixed_he
     "loss", [0.2, 0.1, 0.0999999], ids=["above", "at the floor", "printed like it"]
 )
 def test_a_loss_that_is_not_printed_below_the_floor_is_no_proof(loss, shuffle):
-    text = conclusion(loss=loss, floor=0.1, shuffle=shuffle)
-    assert "a loss of at least 0.10000" in text
-    assert "no proof that positions were used" in text
+    assert conclusion(loss=loss, floor=0.1, shuffle=shuffle).startswith(NO_PROOF)
 
 
-@pytest.mark.parametrize("loss", [0.05, 0.2], ids=["below the floor", "above it"])
-def test_shuffled_the_bound_is_one_on_the_average(loss):
-    assert "averaged over all orders" in conclusion(loss=loss, shuffle=True)
-    assert "averaged" not in conclusion(loss=loss, shuffle=False)
+@ORDERS
+@HEADS
+@pytest.mark.parametrize(
+    ("loss", "said"),
+    [(0.5, KNOWN), (0.9999999, NOT_KNOWN), (1.0, NOT_KNOWN)],
+    ids=["below", "printed like it", "at the floor"],
+)
+def test_in_random_order_a_loss_below_the_floor_shows_that_something_is_known(
+    loss, said, shuffle, fixed_head
+):
+    text = conclusion(random_loss=loss, shuffle=shuffle, fixed_head=fixed_head)
+    assert (said in text, "In random order" in text.replace(said, "")) == (True, False)
+
+
+def test_in_random_order_a_loss_above_the_floor_is_no_lower():
+    assert NOT_KNOWN in conclusion(random_loss=1.1)
+
+
+@ORDERS
+@HEADS
+@pytest.mark.parametrize(
+    ("loss", "is_said"),
+    [(0.21, True), (0.2, False), (0.2000001, False), (float("inf"), True)],
+    ids=["above", "as before", "printed like it", "overflow"],
+)
+def test_a_baseline_that_ends_above_its_start_is_said_to_have_diverged(
+    loss, is_said, shuffle, fixed_head
+):
+    trained = {"random_baseline_loss" if shuffle else "baseline_loss": loss}
+    text = conclusion(start=0.2, shuffle=shuffle, fixed_head=fixed_head, **trained)
+    assert (DIVERGED in text) == is_said
 
 
 @ORDERS
 @pytest.mark.parametrize(
-    ("loss", "advised"),
-    [(0.2, True), (0.05, True), (0.0011, True), (0.001, False), (0.0009, False)],
+    ("share", "advised"),
+    [(2, True), (0.5, True), (0.011, True), (0.01, False), (0.009, False)],
     ids=["above the floor", "half of it", "1.1 %", "1 %", "0.9 %"],
 )
-def test_a_longer_run_is_advised_until_a_hundredth_of_the_floor_is_left(loss, advised, shuffle):
-    assert ("A longer run" in conclusion(loss=loss, floor=0.1, shuffle=shuffle)) == advised
+def test_a_longer_run_is_advised_until_a_hundredth_of_the_floor_is_left(share, advised, shuffle):
+    trained = (
+        {"random_floor": 0.1, "random_loss": share * 0.1} if shuffle else {"loss": share * 0.1}
+    )
+    advised = advised and not (shuffle and share > 1)  # worse than always saying the targets' mean
+    assert (LONGER in conclusion(shuffle=shuffle, **trained)) == advised
 
 
-def test_no_longer_run_is_advised_to_a_fixed_head():
-    assert "longer run" not in conclusion(loss=0.05, floor=0.1, fixed_head=True)
+def test_at_most_one_piece_of_advice_is_given():
+    assert LONGER not in conclusion(floor=0)
+    assert HARDER not in conclusion()
+
+
+@ORDERS
+def test_no_longer_run_and_no_harder_task_is_advised_to_a_fixed_head(shuffle):
+    for floor in (0, 0.1):
+        text = conclusion(loss=0.05, floor=floor, fixed_head=True, shuffle=shuffle)
+        assert LONGER not in text
+        assert HARDER not in text
 
 
 @pytest.mark.parametrize(
@@ -530,14 +633,16 @@ def test_no_longer_run_is_advised_to_a_fixed_head():
     [(5e-10, 1e-9), (2e-9, 1e-9), (3, 1e-9), (0.5, 0)],
     ids=["below", "not below", "worse", "floor 0"],
 )
-def test_no_sentence_is_wider_than_80_columns(loss, floor):
-    evidence = lpe.Evidence(loss=loss, without_table=1.0, floor=floor, mean_loss=1.0)
-    assert max(map(len, lpe.conclusion(evidence, True, False).splitlines())) <= 80
-
-
-def test_of_a_fixed_head_no_more_is_concluded_than_that(report):
-    text = conclusion_of(report("--fixed-head"))
-    assert text == "The head is fixed, so only the table was trained."
+@ORDERS
+@HEADS
+def test_no_sentence_is_wider_than_80_columns(loss, floor, shuffle, fixed_head):
+    nothing = torch.zeros(0)
+    left = lpe.Evidence(loss, 9.0, floor, nothing, nothing)
+    start = left._replace(baseline_loss=1.0)
+    for random_loss in (0.5, 1.0, 3.0):
+        right = lpe.Evidence(random_loss, 9.0, 1.0, nothing, nothing)
+        text = lpe.conclusion(start, left, right, shuffle, fixed_head)
+        assert max(map(len, text.splitlines())) <= 80
 
 
 def test_a_loss_that_exploded_is_answered_with_a_smaller_lr(report):
@@ -548,19 +653,31 @@ def test_a_loss_that_exploded_is_answered_with_a_smaller_lr(report):
 
 def test_two_words_with_one_target_each_are_not_said_to_need_positions(report):
     text = conclusion_of(report(*TWICE, "--targets", 0, 1, 0, 1))
-    assert "Each word here has one target" in text
+    assert FLOOR_0 in text
     assert "without other options" in text, "the task advised is this one, but for its targets"
 
 
 def test_after_one_epoch_on_targets_close_together_the_mean_is_better(report):
     stdout = report(*TWICE, "--targets", 0, 0.0045, 0.009, 0.0135, "--epochs", 1)
-    assert "worse than always saying the mean" in conclusion_of(stdout)
+    assert "worse than always saying the targets' mean" in conclusion_of(stdout)
 
 
-def test_positions_are_said_to_be_used_where_they_are(report):
-    text = conclusion_of(report(*TWICE, "--epochs", 500))
-    assert "a loss of at least 0.11111" in text
-    assert "positions were used" in text
+@pytest.mark.parametrize(
+    ("epochs", "said"), [(500, f"{USED} {KNOWN}"), (50, f"{USED} {NOT_KNOWN} {LONGER}")]
+)
+def test_positions_are_said_to_be_used_where_they_are(report, epochs, said):
+    assert conclusion_of(report(*TWICE, "--epochs", epochs)) == said
+
+
+def test_a_baseline_that_diverged_is_told_of_a_run(report):
+    assert DIVERGED in conclusion_of(report("--lr", 0.1))
+
+
+@pytest.mark.parametrize("order", [[], ["--shuffle"]], ids=["in order", "shuffled"])
+def test_a_baseline_that_overflows_ends_no_run_and_is_inf(report, order):
+    stdout = report("--lr", 0.12, "--epochs", 200, *order)
+    assert [column[1] for column in losses(stdout)] == [float("inf")] * 2
+    assert DIVERGED in conclusion_of(stdout)
 
 
 # ---------------------------------------------------------------------------- overflow

@@ -11,11 +11,11 @@ from pytest import approx
 from torch.nn.functional import mse_loss
 from torch.testing import assert_close
 
+import learnable_positional_embeddings as lpe
 from learnable_positional_embeddings import (
     PositionalModel,
     load_word_embeddings,
     prediction_parts,
-    sequence_of_epoch,
     sinusoidal_embeddings,
     train,
     train_epoch,
@@ -354,35 +354,52 @@ def test_losses_that_overflow_are_returned_too():
 # ---- shuffling
 
 
-def test_without_shuffle_the_words_keep_their_order():
-    sequence = sequence_of_epoch(THREE_WORDS, shuffle=False)
+@pytest.fixture
+def sequences(monkeypatch):
+    """Return a function that returns what the epochs of a training have for words."""
+
+    def run(vectors, epochs, shuffle):
+        seen = []
+        monkeypatch.setattr(
+            lpe, "train_epoch", lambda _, sequence, *__, **___: seen.append(sequence)
+        )
+        train(None, vectors, None, epochs=epochs, lr=0.1, shuffle=shuffle)
+        return seen
+
+    return run
+
+
+def test_without_shuffle_the_words_keep_their_order(sequences):
+    [sequence] = sequences(THREE_WORDS, 1, shuffle=False)
     assert torch.equal(sequence, THREE_WORDS)
 
 
-def order_of_an_epoch():
-    """Return the three words as an epoch that shuffles them has them."""
-    sequence = sequence_of_epoch(THREE_WORDS, shuffle=True)
-    return tuple(sequence.flatten().tolist())
+@pytest.fixture
+def orders(sequences):
+    """Return a function that returns the three words as epochs that shuffle them have them."""
+    return lambda epochs: [
+        tuple(sequence.flatten().tolist()) for sequence in sequences(THREE_WORDS, epochs, True)
+    ]
 
 
-def test_shuffled_no_word_is_lost_or_doubled():
-    assert sorted(order_of_an_epoch()) == [0, 1, 2]
+def test_shuffled_no_word_is_lost_or_doubled(orders):
+    assert sorted(orders(1)[0]) == [0, 1, 2]
 
 
-def test_shuffled_every_order_of_the_words_comes_equally_often():
-    drawn = [order_of_an_epoch() for _ in range(600)]
+def test_shuffled_every_order_of_the_words_comes_equally_often(orders):
+    drawn = orders(600)
     counts = [drawn.count(order) for order in permutations([0, 1, 2])]
     assert min(counts) > 60, "100 each but for chance: this is 4 sigma below"
 
 
-def test_shuffling_a_batch_moves_its_positions_and_nothing_else():
+def test_shuffling_a_batch_moves_its_positions_and_nothing_else(sequences):
     first = [[1, 10], [2, 20], [3, 30]]
     second = [[4, 40], [5, 50], [6, 60]]
     batch = torch.tensor([first, second])
     torch.manual_seed(1)
     order = torch.randperm(3)
     torch.manual_seed(1)
-    shuffled = sequence_of_epoch(batch, shuffle=True)
+    [shuffled] = sequences(batch, 1, shuffle=True)
     assert shuffled.tolist() == [
         [first[i] for i in order],
         [second[i] for i in order],
