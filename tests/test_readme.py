@@ -1,183 +1,113 @@
-"""The README: its commands give what it prints, its Python runs, its options are the script's."""
+"""The README: its commands print what it shows, its Python runs, its options are the script's."""
 
 import re
 import runpy
+from decimal import Decimal
 
 import pytest
-from conftest import ROOT, SCRIPT
+import torch
+from conftest import ROOT
 
 import learnable_positional_embeddings as lpe
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-CONSOLES = re.findall(r"^```console\n\$ python \S+ ?(.*)\n([^`]*)", README, re.MULTILINE)
-BLOCKS = re.findall(r"^```python\n(.*?)```", README, re.MULTILINE | re.DOTALL)
-RUNS = re.findall(r"^\| (none|`--.*?`) \| ([\d.]\S* \| \S+ \| [\d.]\S*) \|$", README, re.MULTILINE)
-OPTIONS = re.findall(r"^\| `(--[a-z-]+) ?([A-Z]*)( \.\.\.)?` \| (.*?) \|", README, re.MULTILINE)
-NUMBER = r"[-−]?\d+\.\d+(?:e[-+]\d+)?"
+CONSOLE = r"^```console\n\$ python learnable_positional_embeddings\.py ?(.*)\n([^`]*)```$"
+PYTHON = r"^```python\n([^`]*)```$"
+RUN = r"^\| (\(no options\)|`--.*?`) \| ([\d.e-]+) \| ([\d.e-]+) \| (.*) \|$"
+NUMBER = r"-?\d+\.\d+(?:e[-+]\d+)?"
 
 
-def numbers_of(text):
-    """Return the numbers with a decimal point in a text, as they are written."""
-    return re.findall(NUMBER, text)
-
-
-def masked(text):
-    """Return a text with # for its numbers and one blank for many: its digits count in there."""
-    digits = re.sub(r"\d", "#", " ".join(text.split()))
-    return re.sub("-(?=#)", "", digits)  # a number next to zero may have either sign
-
-
-def last_digit(number):
-    """Return what one in the last digit of a written number is worth: 0.01 of 1.25."""
-    mantissa, _, exponent = number.partition("e")
-    return 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+def every(pattern):
+    """Return what matches in the README as cases; those that take seconds are slow."""
+    cases = []
+    for found in re.findall(pattern, README, re.MULTILINE):
+        is_slow = re.search("--compare|TransformerEncoderLayer", str(found))
+        marks = [pytest.mark.slow] if is_slow else []
+        cases.append(pytest.param(found, marks=marks))
+    return cases
 
 
 def assert_as_shown(printed, shown):
-    """The same words, the same digits, and numbers that differ by at most one in the last digit."""
-    assert masked(printed) == masked(shown)
-    for ours, theirs in zip(numbers_of(printed), numbers_of(shown), strict=True):
-        assert float(ours) == pytest.approx(float(theirs), rel=0, abs=1.01 * last_digit(theirs))
+    """Numbers may differ by one in the last digit shown."""
+    for ours, theirs in zip(printed, shown, strict=True):
+        one = 10.0 ** Decimal(theirs).as_tuple().exponent
+        assert float(ours) == pytest.approx(float(theirs), abs=1.01 * one)
 
 
-def places_of(piece, lines):
-    """Return the indices at which the lines go on as this piece of console does."""
-    wanted = [masked(line) for line in piece.splitlines()]
-    printed = [masked(line) for line in lines]
-    starts = range(len(lines))
-    return [i for i in starts if printed[i : i + len(wanted)] == wanted]
-
-
-NEW_README = pytest.mark.xfail(reason="the README is to be written anew")
-
-
-@pytest.mark.parametrize(
-    ("options", "shown"),
-    [
-        pytest.param(*CONSOLES[0], id="first run", marks=NEW_README),
-        pytest.param(*CONSOLES[1], id="machine learning twice", marks=NEW_README),
-        pytest.param(*CONSOLES[2], id="comparison", marks=pytest.mark.slow),
-    ],
-)
-def test_a_console_shows_what_its_command_prints(command, tmp_path, monkeypatch, options, shown):
+@pytest.mark.parametrize("console", every(CONSOLE))
+def test_a_console_shows_what_its_command_prints(command, tmp_path, monkeypatch, console):
+    options, shown = console
     if "--plot" in options:
         pytest.importorskip("matplotlib", reason="needs matplotlib")
     monkeypatch.chdir(tmp_path)
-    stdout = command(*options.split())[1]
-    rest = stdout.splitlines()
-    for piece in shown.split("...\n"):  # dots stand for lines that are left out
-        places = places_of(piece, rest)
-        assert places, f"the command does not print\n{piece}"
-        start = places[0]
-        end = start + piece.count("\n")
-        assert_as_shown("\n".join(rest[start:end]), piece)
-        rest = rest[end:]
+    numbers = re.findall(NUMBER, shown)
+    text = re.escape(re.sub(NUMBER, "#", shown))
+    for number in numbers:  # as wide as shown
+        text = text.replace(r"\#", f"({'.' * len(number)})", 1)
+    pattern = text.replace(re.escape("...\n"), r"(?:.*\n)*?")  # dots stand for lines left out
+    match = re.fullmatch(pattern, command(*options.split())[1])
+    assert match, f"the command does not print\n{shown}"
+    assert_as_shown(match.groups(), numbers)
 
 
-@pytest.mark.parametrize(
-    ("options", "shown"),
-    RUNS,
-    ids=[
-        "first run",
-        "machine learning twice",
-        "shuffled",
-    ],
-)
-def test_the_table_of_runs_shows_their_losses(command, options, shown):
-    options = options.strip("`").removeprefix("none").split()
-    report = command(*options)[1]
-    losses = report.rpartition("\nlosses")[2].splitlines()[1:4]
-    column = -1 if "--shuffle" in options else -2  # in random order, in this order
-    printed = [line.split()[column] for line in losses]
-    assert_as_shown(" | ".join(printed), shown)
+@pytest.mark.parametrize("row", every(RUN))
+def test_a_row_of_the_table_of_runs_shows_losses_and_answers(command, tmp_path, row):
+    options, *losses, answers = row
+    options = options.strip("`").removeprefix("(no options)").split()
+    report = command(*options, "--save", tmp_path / "model.pt")[1]
+    printed = re.search("with the table +(.*)", report)[1]
+    assert_as_shown(printed.split(), losses)
+    saved = torch.load(tmp_path / "model.pt", weights_only=True)
+    model = lpe.PositionalModel(*saved["word_embeddings"].shape)
+    model.load_state_dict(saved["model_state_dict"])
+    backwards = saved["word_embeddings"].flip(0)
+    answers = answers.replace("−", "-").split(", ")
+    assert_as_shown(model(backwards).tolist(), answers)
 
 
 @pytest.fixture
-def run_block(tmp_path, monkeypatch, capfd):
-    """Run the README's one block of Python that holds a text; return what it prints."""
+def run_block(tmp_path, monkeypatch, command, capfd):
+    """Run a block of Python in a folder with a checkpoint; return the numbers that it prints."""
 
-    def run(text):
-        (block,) = [block for block in BLOCKS if text in block]
+    def run(block):
         monkeypatch.chdir(tmp_path)
+        command("--fixed-head", "--epochs", 2, "--save", "model.pt")
         (tmp_path / "block.py").write_text(block, encoding="utf-8")
-        capfd.readouterr()
-        run.variables = runpy.run_path("block.py")
-        return capfd.readouterr().out
+        runpy.run_path("block.py")
+        return re.findall(NUMBER, capfd.readouterr().out)
 
     return run
 
 
-def test_training_by_hand_ends_at_the_loss_that_the_readme_says(run_block):
-    assert float(run_block("gradients =")) == pytest.approx(8.79e-06, abs=0.01e-06)
-    assert "  # the loss, 8.79e-06\n" in README
-
-
-@pytest.mark.slow
-def test_a_transformer_is_bound_by_the_floor_without_mask_and_table(run_block):
-    losses = [float(line) for line in run_block("src_mask=mask").split()]
-    assert losses == pytest.approx([0.1111, 0.0, 0.0556, 0.0], abs=0.0001)
-    assert "  # in turn 0.1111, 0.0000, 0.0556, 0.0000\n" in README
-
-
-def test_a_transformer_uses_positions_only_if_it_is_given_some(run_block):
-    assert run_block("def uses_positions") == "False True\n"
-
-
-def test_a_table_is_interpolated_to_another_length(run_block):
-    answers = [float(number) for number in numbers_of(run_block("interpolate("))]
-    assert answers == pytest.approx([0.003, 0.201, 0.400, 0.600, 0.799, 0.998], abs=0.001)
-    assert "\n# 0.003, 0.201, 0.400, 0.600, 0.799, 0.998\n" in README
+@pytest.mark.parametrize("block", every(PYTHON))
+def test_a_block_of_python_runs_and_prints_the_numbers_of_its_comments(run_block, block):
+    comments = " ".join(re.findall("#.*", block))
+    shown = re.findall(NUMBER, comments)
+    assert_as_shown(run_block(block)[: len(shown)], shown)
 
 
 def test_the_notebook_without_glove_has_the_losses_that_it_published(run_block):
-    losses = [float(number) for number in numbers_of(run_block("fixed_head=True"))]
-    assert (losses[0], losses[-1]) == pytest.approx((1.5351, 0.0032), abs=5.1e-5)
-
-
-def test_a_checkpoint_is_read_back(run_block, command, tmp_path):
-    command("--fixed-head", "--save", tmp_path / "model.pt")
-    run_block("torch.load(")
-    assert run_block.variables["model"].positional_embeddings.any(), "the table is empty"
+    blocks = re.findall(PYTHON, README, re.MULTILINE)
+    [losses] = [run_block(block) for block in blocks if "fixed_head=True" in block]
+    first, *_, last = losses
+    assert_as_shown([first, last], ["1.5351", "0.0032"])
 
 
 def test_every_console_is_tested():
-    assert len(CONSOLES) == 3, "a new console in the README needs a case above"
+    consoles = every(CONSOLE)
+    assert len(consoles) == README.count("```console")
 
 
-def test_every_block_of_python_is_tested():
-    assert len(BLOCKS) == 6, "a new block of Python in the README needs a test above"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "gradients = torch.autograd.grad(loss, parameters)",
-        "with torch.no_grad():",
-        pytest.param(
-            "for parameter, gradient in zip(parameters, gradients, strict=True):", marks=NEW_README
-        ),
-    ],
-    ids=["gradients", "no_grad", "loop"],
-)
-def test_a_line_that_the_readme_quotes_stands_in_the_script(line):
-    assert line in README
-    assert f"{line}\n" in SCRIPT.read_text(encoding="utf-8")
-
-
-def test_the_table_of_options_names_the_options_of_the_parser():
-    usage = " ".join(lpe.make_parser().format_usage().split())
-    options = re.findall(r"(?:\[|\| )(--[a-z-]+) ?([A-Z]*)", usage)
-    assert [(option, metavar) for option, metavar, _, _ in OPTIONS] == options
-
-
-@pytest.mark.parametrize("option", ["epochs", "lr", "seed"], ids=["epochs", "lr", "seed"])
-def test_the_table_of_options_shows_the_default_of_the_parser(option):
-    shown = {name: cell for name, _, _, cell in OPTIONS}
-    defaults = vars(lpe.parse_args([]))
-    assert float(shown[f"--{option}"]) == defaults[option]
+def test_the_table_of_options_has_the_names_and_the_numbers_of_the_help(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")  # an option a line
+    option = r"^  (--[a-z-]+)(?: ([A-Z]+))?(?:.*default: ([\d.]+))?"
+    row = r"^\| `(--[a-z-]+)(?: ([A-Z]+))?.*?` \| ([\d.]*)"
+    table = README.partition("| option |")[2]
+    of_help = re.findall(option, command("--help")[1], re.MULTILINE)
+    assert re.findall(row, table, re.MULTILINE) == of_help
 
 
 def test_the_two_commands_that_ci_runs_end_in_the_script_and_in_the_tests():
-    first, second = re.findall(r"^python3 -m venv .*", README, re.MULTILINE)
+    first, second = re.findall(r"^```sh\n(python3 -m venv .*)\n```$", README, re.MULTILINE)
     assert first.endswith(" .venv/bin/python learnable_positional_embeddings.py")
     assert second.endswith(" .venv/bin/pytest")
