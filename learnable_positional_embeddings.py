@@ -300,7 +300,8 @@ def print_losses(left: Evidence, right: Evidence) -> None:
         f"with the table                {five_digits(left.loss):>17}{five_digits(right.loss):>19}\n"
         f"the same model without a table{five_digits(left.baseline_loss):>17}"
         f"{five_digits(right.baseline_loss):>19}\n"
-        f"floor: one answer per word    {five_digits(left.floor):>17}{five_digits(right.floor):>19}\n"
+        f"floor: one answer per word    {five_digits(left.floor):>17}"
+        f"{five_digits(right.floor):>19}\n"
     )
 
 
@@ -532,7 +533,7 @@ def draw_answers(
 
 
 def draw_losses(axes: Any, history: History) -> None:
-    """Draw the two losses over the epochs, and the floor. The legend gives its value, even if that is 0."""
+    """Draw the two losses over the epochs, and the floor, which the legend gives even if 0."""
     epochs = list(history)
     losses = [evidence.loss for evidence in history.values()]
     baseline_losses = [evidence.baseline_loss for evidence in history.values()]
@@ -633,7 +634,10 @@ def word_list(words: Iterable[str]) -> list[str]:
 
 
 def random_embeddings(words: list[str], pretrained: Tensor) -> Tensor:
-    """Return a normal vector for each different word, (n, d), of `pretrained`'s root mean square."""
+    """Return normal vectors, (n, d), as large as `pretrained`'s; one for each different word.
+
+    Their standard deviation is the root mean square of the pretrained numbers.
+    """
     vectors = torch.randn(len(set(words)), pretrained.shape[1])
     return vectors[word_ids(words)] * pretrained.square().mean().sqrt()
 

@@ -1,4 +1,4 @@
-"""What all tests share: no network, no data folder but their own, and three ways to run the script."""
+"""What all tests share: no network, a data folder of their own, three ways to run the script."""
 
 import os
 import subprocess

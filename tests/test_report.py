@@ -40,7 +40,7 @@ def report(command, tmp_path, monkeypatch):
 # The errors are 3 - 1 = 2 and -1.5 + 0.5 = -1. A step takes lr * 2/n * error = 0.25 * error from
 # both numbers of a row, so from the answer 0.5 * error: three steps leave 1/8 of the errors.
 #   In this order: the errors are 0.25 and -0.125, the loss is (0.0625 + 0.015625) / 2.
-#   In the other order: man at 0 is -1.5 - 1.75 - 1 = -4.25, and dog at 1 is 3 + 0.875 + 0.5 = 4.375.
+#   In the other order: man at 0 is -1.5 - 1.75 - 1 = -4.25, dog at 1 is 3 + 0.875 + 0.5 = 4.375.
 #   Their loss is (18.0625 + 19.140625) / 2 = 18.6015625, and the mean of both losses 9.3203125.
 #   Without a table: 2 and -1, loss 2.5; -2.5 and 3.5, loss 9.25; their mean is 5.875.
 #   The floor in random order: the targets are 0.75 from their mean.
